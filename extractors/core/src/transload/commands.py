@@ -1,0 +1,225 @@
+"""The commands, each a function that makes it for a source. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from transload import cli, options
+from transload.errors import UsageError
+from transload.source import Source, Stream
+
+if TYPE_CHECKING:
+    from transload.lake import Lake
+
+
+def now() -> datetime:
+    """This machine's clock."""
+    return datetime.now(UTC)
+
+
+def streams(source: Source) -> click.Command:
+    """``streams``."""
+
+    @click.command(help="List the streams: name, primary key, cursor, modes, description.")
+    @options.as_json
+    @options.debug
+    def streams(as_json: bool) -> None:
+        rows: list[dict[str, Any]] = [
+            {"name": stream.name, "description": stream.description, "primary_key": list(stream.primary_key),
+             "cursor": stream.cursor, "modes": list(stream.modes), "sensitive": sorted(stream.sensitive)}
+            for stream in source.streams
+        ]  # fmt: skip
+        if as_json:
+            click.echo(json.dumps(rows, indent=1))
+            return
+        from transload.tables import table
+
+        click.echo(table(
+            ["stream", "primary key", "cursor", "modes", "description"],
+            [[row["name"], ", ".join(row["primary_key"]), row["cursor"] or "-", ", ".join(row["modes"]), row["description"]]
+             for row in rows],
+        ))  # fmt: skip
+
+    return streams
+
+
+def schema(source: Source) -> click.Command:
+    """``schema``."""
+
+    @click.command(help="Print a stream's JSON Schema.")
+    @click.argument("stream")
+    @options.debug
+    def schema(stream: str) -> None:
+        click.echo(json.dumps(cli.find_stream(source, stream).schema, indent=1, ensure_ascii=False))
+
+    return schema
+
+
+def check(source: Source) -> click.Command:
+    """``check``."""
+
+    @click.command(help="Make one cheap authenticated call, try the destination, and say what is wrong in one line.")
+    @options.of_source(source)
+    @options.destination
+    @options.retrying
+    @options.debug
+    def check(destination: str, endpoint_url: str | None, retry_deadline: float, **given: str | None) -> None:
+        from transload.running import connected, lake_checked
+
+        # A person waits for this: a service that is down is said to be down soon.
+        with connected(source, given, retry_seconds=min(retry_deadline, 20), concurrency=1, page_size=1000) as (
+            connection,
+            _,
+        ):
+            click.echo(f"{source.title}: {connection.check()}")
+        click.echo(f"{destination}: {lake_checked(source, destination, endpoint_url)}")
+
+    return check
+
+
+def extract(source: Source) -> click.Command:
+    """``extract``."""
+
+    @click.command(help="Load streams: one load each, visible as a whole when it is committed.")
+    @click.argument("stream", nargs=-1)
+    @options.extract
+    @options.of_source(source)
+    @options.as_json
+    @options.debug
+    def extract(stream: tuple[str, ...], as_json: bool, **given: Any) -> int:
+        from transload.running import run_extract
+
+        if bool(stream) == given.pop("every"):
+            raise UsageError(f"name the streams, or give --all; `{source.name} streams` lists them")
+        wanted = [cli.find_stream(source, name) for name in dict.fromkeys(stream)] or list(source.streams)
+        return run_extract(source, wanted, given, as_json=as_json, debug=click.get_current_context().obj)
+
+    return extract
+
+
+def loads(source: Source) -> click.Command:
+    """``loads``."""
+
+    @click.command(help="List the committed loads.")
+    @click.argument("stream", required=False)
+    @options.destination
+    @options.as_json
+    @options.debug
+    def loads(stream: str | None, destination: str, endpoint_url: str | None, as_json: bool) -> None:
+        from transload.layout import commit_records
+
+        wanted = [cli.find_stream(source, stream)] if stream else source.streams
+        lake = _lake(destination, endpoint_url)
+        records = [record for one in wanted for record in commit_records(lake, _keys(source, one))]
+        records.sort(key=lambda record: (record.stream, record.committed_at))
+        if as_json:
+            import msgspec
+
+            click.echo(msgspec.json.encode(records).decode())
+            return
+        from transload.tables import size, table
+
+        click.echo(table(
+            ["stream", "window", "records", "bytes", "parts", "committed", "version", "unknown fields"],
+            [[record.stream, record.window, f"{record.records:,}", size(record.bytes), len(record.parts),
+              f"{record.committed_at:%Y-%m-%d %H:%M:%S}Z", record.version, ", ".join(record.unknown_fields.names) or "-"]
+             for record in records],
+            right=frozenset({"records", "bytes", "parts"}),
+        ))  # fmt: skip
+        if not records:
+            click.echo(f"no committed loads in {destination}", err=True)
+
+    return loads
+
+
+def verify(source: Source) -> click.Command:
+    """``verify``."""
+
+    @click.command(help="Exit 0 only if a window is committed and every part of it is there as recorded.")
+    @click.argument("stream")
+    @click.option(
+        "--since", metavar="TIME", help="Where the window begins.  [default: the newest window with this end]"
+    )
+    @click.option("--until", metavar="TIME", required=True, help="Where the window ends.")
+    @click.option("--full-refresh", is_flag=True, help="The full load as of --until.")
+    @options.destination
+    @options.debug
+    def verify(
+        stream: str,
+        since: str | None,
+        until: str,
+        full_refresh: bool,
+        destination: str,
+        endpoint_url: str | None,
+    ) -> None:
+        from transload.verify import verify_window
+        from transload.window import moment
+
+        wanted = cli.find_stream(source, stream)
+        full = full_refresh or "incremental" not in wanted.modes
+        begin = moment(since, "--since") if since and not full else None
+        record = verify_window(
+            _lake(destination, endpoint_url), _keys(source, wanted), "full" if full else "incremental", begin,
+            moment(until, "--until"),
+        )  # fmt: skip
+        click.echo(
+            f"{stream} {record.window}: {record.records:,} records in {len(record.parts)} parts, all as recorded"
+        )
+
+    return verify
+
+
+def prune(source: Source) -> click.Command:
+    """``prune``."""
+
+    @click.command(help="Remove what was never committed, and what newer loads replaced, when it is old enough.")
+    @click.argument("stream", nargs=-1)
+    @options.option(
+        "older-than", "Leave alone what is younger.", metavar="DAYS", type=click.FloatRange(min=0), default=7
+    )
+    @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+    @options.destination
+    @options.debug
+    def prune(
+        stream: tuple[str, ...],
+        older_than: float,
+        dry_run: bool,
+        destination: str,
+        endpoint_url: str | None,
+    ) -> None:
+        from transload.prune import prune_stream
+        from transload.tables import size, table
+
+        wanted: Sequence[Stream] = [cli.find_stream(source, name) for name in stream] or source.streams
+        lake = _lake(destination, endpoint_url)
+        before = now() - timedelta(days=older_than)
+        done = [prune_stream(lake, _keys(source, one), before, dry_run=dry_run) for one in wanted]
+        rows = [one for one in done if one.objects or one.checkpoints or one.uploads]
+        click.echo(table(
+            ["stream", "objects", "bytes", "checkpoints", "unfinished"],
+            [[row.stream, row.objects, size(row.bytes), row.checkpoints, row.uploads] for row in rows],
+            right=frozenset({"objects", "bytes", "checkpoints", "unfinished"}),
+        ))  # fmt: skip
+        click.echo("nothing was removed: --dry-run" if dry_run else "removed", err=True)
+
+    return prune
+
+
+ALL: tuple[Callable[[Source], click.Command], ...] = (streams, schema, check, extract, loads, verify, prune)
+
+
+def _lake(destination: str, endpoint_url: str | None) -> Lake:
+    from transload.lake import open_lake
+
+    return open_lake(destination, endpoint_url)
+
+
+def _keys(source: Source, stream: Stream) -> Any:
+    from transload.layout import StreamKeys
+
+    return StreamKeys(source.name, stream.name)

@@ -1,0 +1,191 @@
+"""extract: one load per stream, and the summary of what became of them."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from transload.errors import (
+    AccessDenied,
+    ConfigError,
+    Interrupted,
+    LakeUnavailable,
+    QuotaExhausted,
+    TransloadError,
+    interrupted,
+)
+from transload.flow import Limits, flow
+from transload.lake import Lake, honours_conditions
+from transload.layout import StreamKeys
+from transload.load import Load, LoadSettings
+from transload.masking import Mask, mask_pages
+from transload.page import Page
+from transload.part import Compression
+from transload.progress import shown
+from transload.records import Checkpoint, CommitRecord, LoadSummary, Problem, Summary, total
+from transload.redaction import Redactor
+from transload.source import Connection, Source, Stream
+from transload.state import Asked, choose_window
+from transload.window import Mode
+
+log = logging.getLogger(__name__)
+
+# What ends the whole run: the next stream would meet the same.
+_ENDS_THE_RUN = (AccessDenied, ConfigError, Interrupted, LakeUnavailable, QuotaExhausted)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What ``extract`` was asked to do, the same for each of its streams."""
+
+    since: datetime | None
+    until: datetime | None
+    start: datetime
+    full_refresh: bool
+    limits: Limits
+    compression: Compression
+    fencing: bool
+    mask: Mask
+    mask_key: bytes
+    identity: Mapping[str, Any]
+    look_back: timedelta | None
+    clock: Callable[[], datetime]
+
+
+def extract(
+    source: Source,
+    streams: Sequence[Stream],
+    plan: Plan,
+    lake: Lake,
+    connection: Connection,
+    redact: Redactor,
+) -> Summary:
+    """Load each stream, one after the other, and say what became of each.
+
+    A stream that fails does not keep the others from being loaded, unless they would fail as well. Nothing is raised:
+    the summary has the first error and its exit code.
+    """
+    began, clock_began = plan.clock(), time.monotonic()
+    loads: list[LoadSummary] = []
+    first: TransloadError | None = None
+    try:
+        if plan.fencing:
+            _demand_conditions(lake, source)
+    except TransloadError as error:
+        first = error
+    except KeyboardInterrupt as error:
+        first = interrupted(error)
+    if first:
+        log.error(redact(str(first)), extra={"error": type(first).__name__})
+    for stream in () if first else streams:
+        summary, failed = _extract_stream(source, stream, plan, lake, connection, redact)
+        loads.append(summary)
+        first = first or failed
+        if isinstance(failed, _ENDS_THE_RUN):
+            break
+    return Summary(
+        source=source.name, version=source.version, destination=lake.url,
+        exit_code=first.exit_code if first else 0, error=problem(first, redact),
+        retry_at=first.retry_at if isinstance(first, QuotaExhausted) else None,
+        started_at=began.replace(microsecond=0), seconds=round(time.monotonic() - clock_began, 3),
+        requests=connection.requests, quota=connection.quota(), loads=loads,
+    )  # fmt: skip
+
+
+def _demand_conditions(lake: Lake, source: Source) -> None:
+    if not honours_conditions(lake, f"{source.name}/_probe-{time.time_ns()}"):
+        raise ConfigError(
+            f"{lake.url}: this store ignores conditional writes, so two runs at once could both commit. "
+            "Use another store, or accept that with --no-fencing"
+        )
+
+
+def _extract_stream(
+    source: Source, stream: Stream, plan: Plan, lake: Lake, connection: Connection, redact: Redactor
+) -> tuple[LoadSummary, TransloadError | None]:
+    began = time.monotonic()
+    begun: list[Load] = []
+    record: CommitRecord | None = None
+    failed: TransloadError | None = None
+    try:
+        record = _load_stream(source, stream, plan, lake, connection, begun)
+    except TransloadError as error:
+        failed = error
+    except KeyboardInterrupt as error:
+        failed = interrupted(error)
+    if failed:
+        log.error(redact(str(failed)), extra={"stream": stream.name, "error": type(failed).__name__})
+    seconds = round(time.monotonic() - began, 3)
+    summary = _summary(stream, record, begun)
+    return replace(summary, seconds=seconds, error=problem(failed, redact)), failed
+
+
+def _load_stream(
+    source: Source, stream: Stream, plan: Plan, lake: Lake, connection: Connection, begun: list[Load]
+) -> CommitRecord:
+    keys = StreamKeys(source.name, stream.name)
+    look_back = stream.look_back if plan.look_back is None else plan.look_back
+    asked = Asked(_mode(stream, plan), plan.since, plan.until, plan.start, plan.clock())
+    chosen = choose_window(lake, keys, asked, look_back)
+    settings = LoadSettings(
+        cursor=stream.cursor, schema=stream.fingerprint, identity=_identity(stream, plan), version=source.version,
+        compression=plan.compression, fencing=plan.fencing, clock=plan.clock,
+    )  # fmt: skip
+    load = Load(lake, keys, chosen, settings)
+    record = load.begin()
+    begun.append(load)
+    if record is None:
+        log.info(
+            "begin", extra={"stream": stream.name, "window": chosen.window.name, "load_id": load.checkpoint.load_id}
+        )
+        with shown(stream.name, connection.quota) as meter:
+            pages: Iterable[Page] = connection.pages(stream, chosen.window, load.checkpoint.token)
+            if plan.mask != "none":
+                pages = mask_pages(pages, stream.sensitive, plan.mask, plan.mask_key)
+            flow(pages, load, plan.limits, stream.fields, meter)
+        record = load.commit()
+    log.info("committed", extra={"stream": stream.name, "window": record.window, "load_id": record.load_id,
+             "records": record.records, "bytes": record.bytes, "parts": len(record.parts)})  # fmt: skip
+    return record
+
+
+def _mode(stream: Stream, plan: Plan) -> Mode:
+    if plan.limits.records is not None:
+        return "sample"
+    return "full" if plan.full_refresh or "incremental" not in stream.modes else "incremental"
+
+
+def _identity(stream: Stream, plan: Plan) -> str:
+    """What an open load depends on: when it differs, its parts and its token are of no use to this attempt."""
+    mask_key = hashlib.sha256(plan.mask_key).hexdigest() if plan.mask == "hash" else ""
+    parts = [stream.fingerprint, plan.mask, mask_key, dict(plan.identity), plan.limits.records]
+    return hashlib.sha256(msgspec.json.encode(parts, order="sorted")).hexdigest()[:16]
+
+
+def _summary(stream: Stream, record: CommitRecord | None, begun: list[Load]) -> LoadSummary:
+    """Of a committed load its record; of one that failed what its checkpoint keeps for the next attempt."""
+    if record is not None:
+        kept: CommitRecord | Checkpoint = record
+    elif begun and begun[0].has_checkpoint:
+        kept = begun[0].checkpoint
+    else:
+        return LoadSummary(stream=stream.name)
+    records, size = total(kept.parts)
+    return LoadSummary(
+        stream=stream.name, window=kept.window, mode=kept.mode, since=kept.since, until=kept.until, load_id=kept.load_id,
+        committed=record is not None, resumed=begun[0].resumed, records=records, bytes=size, raw_bytes=kept.raw_bytes,
+        parts=len(kept.parts), quarantined=kept.quarantined, notes=kept.notes,
+    )  # fmt: skip
+
+
+def problem(error: TransloadError | None, redact: Redactor) -> Problem | None:
+    """An error as the summary gives it: redacted, in one line."""
+    return Problem(type(error).__name__, redact(" ".join(str(error).split()))) if error else None

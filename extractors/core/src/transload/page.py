@@ -1,0 +1,194 @@
+"""Pages: what a stream yields. Records stay the vendor's bytes; only the primary key and the cursor are looked into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+
+from transload.errors import ContractBroken
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that could not be read: its text as received, and why."""
+
+    text: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some records in their order, and the token to go on behind them.
+
+    Args:
+        records: each one JSON object on one line, as bytes or ``msgspec.Raw``.
+        token: what the stream needs to go on after this page; JSON.
+        cursor_max: the greatest cursor among the records, as the vendor writes it.
+        rejected: what goes to quarantine.
+        notes: counts for the commit record, added up over pages.
+    """
+
+    records: Sequence[bytes | msgspec.Raw]
+    token: Any
+    cursor_max: str | None = None
+    rejected: Sequence[Rejected] = ()
+    notes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a JSON array, with what was looked up in each.
+
+    ``ids`` has the value of the id field of each record as text, in the order of ``records``.
+    """
+
+    records: list[msgspec.Raw]
+    ids: list[str]
+    cursor_max: str | None
+    rejected: list[Rejected]
+
+
+_RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+_Scalar = str | int | float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked up in each record.
+
+    Args:
+        primary_key: a record that lacks one of these fields, or has null there, is rejected.
+        cursor: the field whose greatest value is wanted; None for none.
+        id_field: the field by which records are asked for.
+    """
+
+    primary_key: tuple[str, ...]
+    cursor: str | None
+    id_field: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Probe:
+    """Decoders of just the fields that are looked up, and under which attribute each is found."""
+
+    many: Any
+    one: Any
+    keys: tuple[str, ...]
+    id: str
+    cursor: str | None
+
+
+@lru_cache
+def _probe(look: Look) -> _Probe:
+    # An attribute a field: one that serves twice (a key that is the id) is decoded once.
+    fields = dict.fromkeys((*look.primary_key, look.id_field, *([look.cursor] if look.cursor else [])))
+    places = {name: f"field{n}" for n, name in enumerate(fields)}
+    struct = msgspec.defstruct(
+        "Probe",
+        [(place, _Scalar, None) for place in places.values()],
+        rename={place: name for name, place in places.items()},
+        gc=False,
+    )
+    return _Probe(
+        msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]
+        msgspec.json.Decoder(struct),
+        tuple(places[name] for name in look.primary_key),
+        places[look.id_field],
+        places[look.cursor] if look.cursor else None,
+    )
+
+
+def split(array: bytes | msgspec.Raw, look: Look) -> Records:
+    """Take a JSON array of records apart without decoding them.
+
+    Args:
+        array: the array's bytes.
+        look: what to look up in each record.
+
+    Raises:
+        ContractBroken: it is not a JSON array of objects nested less deeply than 900 levels.
+    """
+    probe = _probe(look)
+    try:
+        raws = _RAWS.decode(array)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ContractBroken(f"the rows of an answer cannot be read: {error}") from error
+    data = bytes(array)
+    if b"\n" in data or b"\r" in data:
+        # Sent over several lines: a record loses its white space between tokens, and nothing else.
+        raws = [msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)) for raw in raws]
+    if data.isascii() or all(_is_utf8(raw) for raw in raws):
+        try:
+            found = probe.many.decode(array)
+            if not any(getattr(one, key) is None for key in probe.keys for one in found):
+                return _records(raws, found, [], probe)
+        except msgspec.MsgspecError:
+            pass  # one of them is no record: find out which
+    return _split_one_by_one(raws, probe, look)
+
+
+def _split_one_by_one(raws: list[msgspec.Raw], probe: _Probe, look: Look) -> Records:
+    good: list[msgspec.Raw] = []
+    found: list[Any] = []
+    rejected: list[Rejected] = []
+    for raw in raws:
+        one, reason = _read_one(raw, probe, look)
+        if reason is None:
+            good.append(raw)
+            found.append(one)
+        else:
+            rejected.append(Rejected(_text(raw), reason))
+    return _records(good, found, rejected, probe)
+
+
+def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | None]:
+    """What was looked up in one record, and why it is rejected, if it is."""
+    if not _is_utf8(raw):
+        return None, "not UTF-8"
+    try:
+        one = probe.one.decode(raw)
+    except msgspec.MsgspecError as error:
+        return None, f"not a record: {error}"
+    missing = [name for name, key in zip(look.primary_key, probe.keys, strict=True) if getattr(one, key) is None]
+    return one, f"no primary key: {', '.join(missing)} is missing or null" if missing else None
+
+
+def _records(raws: list[msgspec.Raw], found: list[Any], rejected: list[Rejected], probe: _Probe) -> Records:
+    ids = [str(getattr(one, probe.id)) for one in found]
+    newest = None
+    if probe.cursor is not None:
+        values = (getattr(one, probe.cursor) for one in found)
+        newest = max((str(value) for value in values if value is not None), default=None)
+    return Records(raws, ids, newest, rejected)
+
+
+def _is_utf8(raw: msgspec.Raw) -> bool:
+    data = bytes(raw)
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _text(raw: msgspec.Raw) -> str:
+    return bytes(raw).decode("utf-8", "backslashreplace")
+
+
+def lines(records: Sequence[bytes | msgspec.Raw]) -> bytes:
+    """Records as newline-delimited JSON, ending in a newline; empty for none."""
+    return b"\n".join(records) + b"\n" if records else b""
+
+
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def unknown_fields(record: bytes | msgspec.Raw, known: frozenset[str]) -> set[str]:
+    """The top-level fields of one record that are not among the known ones."""
+    return set(_FIELDS.decode(record)) - known

@@ -1,0 +1,71 @@
+"""prune: removes what no commit record and no open load needs any more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from transload.lake import Lake
+from transload.layout import StreamKeys, commit_records, load_id_of, open_checkpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """What was removed of one stream, or would be."""
+
+    stream: str
+    objects: int
+    bytes: int
+    checkpoints: int
+    uploads: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Needed:
+    """Loads that are open, or were superseded so lately that somebody may still read them; committed loads; their parts."""
+
+    open: set[str]
+    committed: set[str]
+    parts: set[str]
+
+    def covers(self, key: str, keys: StreamKeys) -> bool:
+        load_id = load_id_of(key)
+        if load_id is None or load_id in self.open:
+            return True
+        return load_id in self.committed if key.startswith(keys.quarantine) else key in self.parts
+
+
+def prune_stream(lake: Lake, keys: StreamKeys, before: datetime, *, dry_run: bool) -> Pruned:
+    """Remove a stream's uncommitted and superseded objects that are older than a moment.
+
+    An open load that was at work since then keeps all of its objects. The checkpoint of one that was not goes first, so
+    that an attempt that still holds it is fenced before its parts go.
+
+    Args:
+        lake: where.
+        keys: of the stream.
+        before: what was written, or superseded, later stays: a run or a reader may still need it.
+        dry_run: only count.
+    """
+    stale: list[str] = []
+    open_loads: set[str] = set()
+    for key, checkpoint in open_checkpoints(lake, keys):
+        if checkpoint.updated_at < before:
+            stale.append(key)
+        else:
+            open_loads.add(checkpoint.load_id)
+    # Read after the checkpoints: a load that commits in between is found by its record.
+    needed = _Needed(open_loads, set(), set())
+    for record in commit_records(lake, keys):
+        needed.committed.add(record.load_id)
+        needed.parts.update(part.key for part in record.parts)
+        if record.replaces and record.committed_at >= before:
+            needed.open.add(record.replaces)
+    removed = [
+        found for found in lake.list(keys.root) if found.modified < before and not needed.covers(found.key, keys)
+    ]
+    if not dry_run:
+        lake.delete(stale)
+        lake.delete(found.key for found in removed)
+    uploads = lake.unfinished(keys.root, before, remove=not dry_run)
+    return Pruned(keys.stream, len(removed), sum(found.size for found in removed), len(stale), uploads)

@@ -1,0 +1,159 @@
+"""What a source declares, and what it gives a load to work with.
+
+A new source is a ``Source`` (its options and streams, imported at every start, so cheap) whose ``connect`` returns a
+``Connection`` (its client, imported only when there is something to fetch).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from transload.page import Page
+from transload.redaction import Redactor
+from transload.window import Mode, Window
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of a source, ``--name`` and ``SOURCE_NAME``.
+
+    Args:
+        name: with dashes.
+        help: one sentence.
+        secret: also ``SOURCE_NAME_FILE``; never echoed.
+        required: refuse to run without it.
+        default: what it is when not given.
+        parse: turns the text into a value; raises ValueError with what is allowed.
+        affects_records: whether an open load must not go on after it changed.
+    """
+
+    name: str
+    help: str
+    secret: bool = False
+    required: bool = False
+    default: str | None = None
+    parse: Callable[[str], Any] = str
+    affects_records: bool = False
+
+    @property
+    def key(self) -> str:
+        """The name as in Python."""
+        return self.name.replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """One stream of a source.
+
+    Args:
+        name: as the vendor spells it.
+        description: one sentence.
+        primary_key: the fields that identify a record.
+        cursor: the field by which the newest of several states of a record is known; None where there is none.
+        modes: ``incremental`` and ``full``, or only ``full``.
+        schema: JSON Schema of a record, as ``SOURCE schema`` prints it.
+        look_back: how far a window reaches behind the newest committed one.
+        sensitive: fields that hold personal data.
+        detail: whatever the source needs to know of it.
+    """
+
+    name: str
+    description: str
+    primary_key: tuple[str, ...]
+    cursor: str | None
+    modes: tuple[Mode, ...]
+    schema: Mapping[str, Any]
+    look_back: timedelta = timedelta(0)
+    sensitive: frozenset[str] = frozenset()
+    detail: Any = None
+
+    @property
+    def fields(self) -> frozenset[str]:
+        """The fields that the schema names."""
+        return frozenset(self.schema["properties"])
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the schema, the first 16 hex digits."""
+        return hashlib.sha256(msgspec.json.encode(self.schema, order="sorted")).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What every connection is given.
+
+    Args:
+        redact: learn secrets here, and pass what is printed through it.
+        stop: set when the run is to end; waits must end with it.
+        clock: gives the aware present.
+        concurrency: requests that may be under way at once.
+        page_size: records a page at most, where the vendor leaves the choice.
+        retry_seconds: how long a failing request is tried again.
+    """
+
+    redact: Redactor
+    stop: threading.Event
+    clock: Callable[[], datetime]
+    concurrency: int
+    page_size: int
+    retry_seconds: float
+
+
+class Connection(Protocol):
+    """A source with its credentials."""
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+
+    def quota(self) -> dict[str, int]:
+        """What the source says is left, by name; empty when it has said nothing yet."""
+
+    def check(self) -> str:
+        """One cheap authenticated call; returns one line of good news, raises TransloadError."""
+
+    def pages(self, stream: Stream, window: Window, token: Any) -> Iterator[Page]:
+        """The records of a window, from behind a token (None: from the beginning) to its end."""
+
+    def close(self) -> None:
+        """Let go of threads and sockets."""
+
+
+class Connect(Protocol):
+    """Makes a connection out of option values (by ``Option.key``)."""
+
+    def __call__(self, options: Mapping[str, Any], runtime: Runtime) -> Connection: ...
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source as declared.
+
+    Args:
+        name: the CLI's name, and the first folder in the lake.
+        title: the vendor's name, for people.
+        version: the extractor's.
+        options: beside the shared ones.
+        streams: in the order in which ``--all`` takes them.
+        connect: makes the connection; imports the client late.
+        look_back_option: the key of the option, if any, that holds a look-back for all streams.
+    """
+
+    name: str
+    title: str
+    version: str
+    options: tuple[Option, ...]
+    streams: tuple[Stream, ...]
+    connect: Connect
+    look_back_option: str | None = None
+    by_name: Mapping[str, Stream] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", {stream.name: stream for stream in self.streams})

@@ -1,0 +1,102 @@
+"""Which window a run takes. It is read from the commit records: there is no second store to disagree with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from transload.errors import UsageError
+from transload.lake import Lake
+from transload.layout import StreamKeys, committed_windows, open_checkpoints
+from transload.window import Mode, Window, iso
+
+# How far a window's end may lie ahead of this machine's clock: two machines never agree to the second.
+CLOCK_TOLERANCE = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the user asked for.
+
+    Args:
+        mode: ``incremental``, ``full`` (also what a stream without a cursor has), or ``sample``.
+        since: the window's beginning; None to read it from the commit records.
+        until: its end; None for now.
+        start: where the very first incremental window begins.
+        now: this machine's clock.
+    """
+
+    mode: Mode
+    since: datetime | None
+    until: datetime | None
+    start: datetime
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The window to load, and whether the user left its end open."""
+
+    window: Window
+    implicit: bool
+
+
+def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedelta) -> Chosen:
+    """Choose a run's window by the table of design page section 2.
+
+    Raises:
+        UsageError: the window is empty, or ends in the future.
+    """
+    implicit = asked.until is None and asked.since is None
+    now = asked.now.replace(microsecond=0)
+    until = asked.until or now
+    if until > now + CLOCK_TOLERANCE:
+        raise UsageError(
+            f"until ({iso(until)}) lies ahead of this machine's clock ({iso(now)}): only a window that is over can be loaded"
+        )
+    if asked.mode == "sample":
+        return Chosen(Window("sample", None, until), implicit=False)
+    if asked.mode == "incremental" and asked.since is not None:
+        return Chosen(Window("incremental", asked.since, until), implicit=False)
+    committed = list(committed_windows(lake, keys))
+    if implicit:
+        left = _left_behind(lake, keys, asked.mode, committed)
+        if left is not None:
+            return Chosen(left, implicit=True)
+    if asked.mode == "full":
+        return Chosen(Window("full", None, until), implicit)
+    if not implicit:
+        known = _known_end(lake, keys, until, committed)
+        if known is not None:
+            return Chosen(known, implicit=False)
+    return Chosen(_next(committed, until, asked.start, look_back), implicit)
+
+
+def _next(committed: list[Window], until: datetime, start: datetime, look_back: timedelta) -> Window:
+    # Only ends before this one count, so a clock that once ran ahead, or jumped back, leaves no gap.
+    earlier = [window.until for window in committed if window.mode != "sample" and window.until < until]
+    since = max(earlier) - look_back if earlier else start
+    return Window("incremental", since, until)
+
+
+def _known_end(lake: Lake, keys: StreamKeys, until: datetime, committed: list[Window]) -> Window | None:
+    """The window that is committed, or else open, with this end; of several the longest."""
+    known = [window for window in committed if window.mode == "incremental" and window.until == until]
+    if not known:
+        known = [
+            Window("incremental", checkpoint.since, checkpoint.until)
+            for _, checkpoint in open_checkpoints(lake, keys)
+            if checkpoint.mode == "incremental" and checkpoint.until == until
+        ]
+    return min(known, key=lambda window: window.since or until, default=None)
+
+
+def _left_behind(lake: Lake, keys: StreamKeys, mode: Mode, committed: list[Window]) -> Window | None:
+    """The newest window that a run without --until left open, unless later ones are committed."""
+    newest = max((window.until for window in committed if window.mode == mode), default=None)
+    left = [
+        Window(mode, checkpoint.since, checkpoint.until)
+        for _, checkpoint in open_checkpoints(lake, keys)
+        if checkpoint.implicit and checkpoint.mode == mode and (newest is None or checkpoint.until >= newest)
+    ]
+    return max(left, key=lambda window: window.until, default=None)

@@ -1,0 +1,3 @@
+"""Extracts PestRoutes (FieldRoutes)."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,223 @@
+"""The PestRoutes API: credentials, envelope, searches and gets. Facts are of sources/pestroutes.md, by section."""
+
+from __future__ import annotations
+
+import heapq
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from pestroutes import __version__
+from pestroutes.entities import Entity
+from pestroutes.envelope import Envelope, read_envelope
+from pestroutes.pace import Pace
+from pestroutes.zone import local_span
+from transload.errors import AccessDenied, ConfigError, ContractBroken
+from transload.http_client import Answer, HttpClient, Transient
+from transload.page import Look, Page, split
+from transload.source import Runtime, Stream
+from transload.window import Window
+
+log = logging.getLogger("transload.pestroutes")
+
+SEARCH_CAP = 50_000  # ids a search gives at most (§2)
+GET_CAP = 1_000  # ids a get takes; more are cut off in silence (§2)
+PROBE = "office"  # the cheapest entity: tells a refused key from a refused entity
+
+
+class PestRoutes:
+    """A connection to one account.
+
+    Args:
+        options: base_url, authentication_key, authentication_token, office_ids, time_zone, reserve.
+        runtime: of the run.
+    """
+
+    def __init__(self, options: Mapping[str, Any], runtime: Runtime) -> None:
+        self._base, self._zone, self._offices = options["base_url"], options["time_zone"], options["office_ids"]
+        self._runtime = runtime
+        self._pace = Pace(options["reserve"], runtime.stop, runtime.clock)
+        self._http = HttpClient(
+            headers={
+                # As headers, so that no body, URL or answer's echo of a body carries them (§1, §3).
+                "authenticationKey": options["authentication_key"],
+                "authenticationToken": options["authentication_token"],
+                "Accept": "application/json",
+                "User-Agent": f"transload-pestroutes/{__version__}",
+            },
+            connections=runtime.concurrency + 1,
+            retry_seconds=runtime.retry_seconds,
+            stop=runtime.stop,
+            redact=runtime.redact,
+        )
+        self._threads = ThreadPoolExecutor(runtime.concurrency, thread_name_prefix="get")
+
+    @property
+    def requests(self) -> int:
+        """Requests sent so far."""
+        return self._http.requests
+
+    def quota(self) -> dict[str, int]:
+        """Reads left today of our share."""
+        return self._pace.left()
+
+    def close(self) -> None:
+        """Drop what is under way."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._http.close()
+
+    def check(self) -> str:
+        """One search of offices; says how many can be read and what is left of the quota."""
+        found = self._call(PROBE, "search", {"officeIDs": self._offices})
+        left = self._pace.left().get("reads_left_today")
+        return f"ok, {len(found.ids())} offices" + ("" if left is None else f", {left:,} reads left today")
+
+    def pages(self, stream: Stream, window: Window, token: Any) -> Iterator[Page]:
+        """The records of a window by ascending id, a page a get.
+
+        The token is the greatest id asked for, ``{"after": 12345}``.
+        """
+        entity: Entity = stream.detail
+        ids = self._ids(entity, window, token["after"] if token else None)
+        size = min(GET_CAP, self._runtime.page_size)
+        batches = iter(lambda: list(islice(ids, size)), [])
+        look = Look(stream.primary_key, stream.cursor, entity.id_field)
+        under_way: list[Future[Page]] = []
+        # In order, and only a few ahead: what has been fetched waits here in memory.
+        for batch in batches:
+            under_way.append(self._threads.submit(self._page, entity, batch, look))
+            if len(under_way) >= self._runtime.concurrency:
+                yield under_way.pop(0).result()
+        for future in under_way:
+            yield future.result()
+
+    # Searching
+
+    def _ids(self, entity: Entity, window: Window, after: int | None) -> Iterator[int]:
+        """The ids of a window, ascending, each once: the union of the searches for each kind of change (§7)."""
+        base: dict[str, Any] = {"officeIDs": self._offices}
+        for name, values in entity.everything.items():
+            base[name] = {"operator": "IN", "value": list(values)}
+        if window.since is None:
+            searches = [self._search(entity, base, after)]
+        else:
+            first, last = local_span(window.since, window.until, self._zone)
+            searches = [
+                self._search(entity, {**base, change: _between(change, first, last)}, after)
+                for change in entity.changes
+            ]
+        last_id: int | None = None
+        for one in heapq.merge(*searches):
+            if one != last_id:
+                last_id = one
+                yield one
+
+    def _search(self, entity: Entity, filters: Mapping[str, Any], after: int | None) -> Iterator[int]:
+        """The ids of one search, ascending, over as many answers as they take."""
+        while True:
+            asked = dict(filters)
+            if after is not None:
+                asked[entity.id_filter] = {"operator": ">", "value": after}
+            ids = self._call(entity.name, "search", asked).ids()
+            full = len(ids) >= SEARCH_CAP
+            ordered = sorted(set(ids))
+            if full and ordered != ids:
+                # What was left out could then be anything, and no later search would find it.
+                raise ContractBroken(
+                    f"{entity.name}/search gave {len(ids)} ids that are not in ascending order, so what lies beyond its cap "
+                    "cannot be found; load a shorter window (--since, --until), whose searches stay below the cap"
+                )
+            if after is not None and ordered and ordered[0] <= after:
+                raise ContractBroken(f"{entity.name}/search gave id {ordered[0]} when asked for ids above {after}")
+            yield from ordered
+            if not full:
+                return
+            after = ordered[-1]
+
+    # Getting
+
+    def _page(self, entity: Entity, ids: list[int], look: Look) -> Page:
+        found = split(self._call(entity.name, "get", self._get_form(entity, ids)).rows(), look)
+        records, newest, rejected = list(found.records), found.cursor_max, list(found.rejected)
+        missing = sorted(set(ids) - _known_ids(found.ids))
+        if missing and not rejected:
+            # A row may have been on its way between two states; gone the second time, it has been deleted (§7).
+            again = split(self._call(entity.name, "get", self._get_form(entity, missing)).rows(), look)
+            records += again.records
+            rejected += again.rejected
+            newest = max(filter(None, (newest, again.cursor_max)), default=None)
+            missing = sorted(set(missing) - _known_ids(again.ids))
+        notes = {"vanished": len(missing)} if missing else {}
+        return Page(records, {"after": ids[-1]}, newest, rejected, notes)
+
+    def _get_form(self, entity: Entity, ids: list[int]) -> dict[str, Any]:
+        # The ids last: of the entity office, both have one name.
+        return {"officeIDs": self._offices, entity.get: ids}
+
+    # Calling
+
+    def _call(self, entity: str, action: str, parameters: Mapping[str, Any]) -> Envelope:
+        # A form whose values are JSON text: what the vendor declares and shows (§1); PHP would cut off long bracket lists.
+        form = {
+            name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
+            for name, value in parameters.items()
+        }
+        url = f"{self._base}/{entity}/{action}"
+        return self._http.request(
+            "POST", url, lambda answer: self._read(answer, entity, action), data=form, before=self._pace.before
+        )
+
+    def _read(self, answer: Answer, entity: str, action: str) -> Envelope:
+        call = f"{self._base}/{entity}/{action}"
+        if answer.status in (401, 403):
+            raise AccessDenied(f"PestRoutes refused the key or the token (HTTP {answer.status} at {call}); check both")
+        if answer.status != 200:
+            raise ConfigError(f"{call} answered HTTP {answer.status}: is --base-url right? It ends in /api")
+        envelope = read_envelope(answer.body, call)
+        if envelope.usage is not None:
+            self._pace.after(envelope.usage)
+        if not envelope.success:
+            self._refused(envelope, entity, action)
+        if envelope.ignored:
+            raise ContractBroken(
+                f"{call} ignored {', '.join(envelope.ignored)}: it would have given rows that were not asked for; "
+                "this account's API lacks that filter, leave the stream out and report it"
+            )
+        return envelope
+
+    def _refused(self, envelope: Envelope, entity: str, action: str) -> None:
+        """Tell a used-up quota, refused credentials, and a refused entity apart: the texts are not documented (§4)."""
+        said = self._runtime.redact(envelope.message)
+        if envelope.usage is not None and self._pace.exhausted(envelope.usage):
+            if self._pace.day_exhausted(envelope.usage):
+                raise self._pace.back_tomorrow()
+            raise Transient(f"PestRoutes' minute limit is reached ({said!r})", wait=60.0)
+        if entity == PROBE:
+            raise AccessDenied(
+                f"PestRoutes refused {entity}/{action}: {said!r}; check the key and the token "
+                "(PESTROUTES_AUTHENTICATION_KEY, PESTROUTES_AUTHENTICATION_TOKEN)"
+            )
+        # With refused credentials this raises AccessDenied itself.
+        self._call(PROBE, "search", {"officeIDs": self._offices})
+        raise Transient(
+            f"PestRoutes refuses {entity}/{action}: {said!r}, while {PROBE}/search works. "
+            f"If this account has no {entity}, leave the stream out",
+            finally_raise=ContractBroken,
+            tries=3,
+        )
+
+
+def _between(change: str, first: datetime, last: datetime) -> dict[str, Any]:
+    """A filter on a span of wall-clock time. Both ends count (§2), and stamps are to the second."""
+    if change == "date":
+        # A column of days: a row of the first day counts as its midnight.
+        first = first.replace(hour=0, minute=0, second=0)
+    return {"operator": "BETWEEN", "value": [f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}"]}
+
+
+def _known_ids(ids: list[str]) -> set[int]:
+    return {int(one) for one in ids if one.lstrip("-").isdigit()}

@@ -1,0 +1,116 @@
+"""The envelope of an answer (sources/pestroutes.md §3): taken apart just as far as needed; rows stay raw.
+
+``params`` echoes the request and is never looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from pestroutes.pace import Usage
+from transload.errors import ContractBroken
+from transload.http_client import Transient
+
+_ENVELOPE = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NUMBERS = msgspec.json.Decoder(dict[str, int | None], strict=False)
+_IDS = msgspec.json.Decoder(list[int], strict=False)
+_NAMES = msgspec.json.Decoder(list[str])
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One answer.
+
+    Args:
+        call: the URL, for messages.
+        parts: the answer's members, undecoded.
+        success: what it says of itself.
+        message: the error's text, if any.
+        usage: what was used of the quota; None if it does not say.
+        ignored: parameters that the API did not know.
+    """
+
+    call: str
+    parts: Mapping[str, msgspec.Raw]
+    success: bool
+    message: str
+    usage: Usage | None
+    ignored: tuple[str, ...]
+
+    def ids(self) -> list[int]:
+        """The ids that a search found: under what ``idName``, else ``propertyName``, names (§3)."""
+        try:
+            return _IDS.decode(self._named("idName", "propertyName"))
+        except msgspec.MsgspecError as error:
+            raise ContractBroken(f"{self.call}: the ids cannot be read: {error}") from error
+
+    def rows(self) -> msgspec.Raw:
+        """The rows that a get gave, a JSON array: under what ``propertyName`` names (§3)."""
+        return self._named("propertyName")
+
+    def _named(self, *pointers: str) -> msgspec.Raw:
+        for pointer in pointers:
+            name = self.parts.get(pointer)
+            if name is None:
+                continue
+            found = self.parts.get(_text(name))
+            if found is not None:
+                return found
+        raise ContractBroken(f"{self.call}: the answer names no rows (no {' or '.join(pointers)} that leads to any)")
+
+
+def read_envelope(body: bytes, call: str) -> Envelope:
+    """Take an answer apart.
+
+    Raises:
+        Transient: it is no JSON object (an error page, a body cut short).
+        ContractBroken: a member is not what it should be.
+    """
+    try:
+        parts = _ENVELOPE.decode(body)
+        if "success" not in parts and "result" in parts:
+            # Some payloads come wrapped (§3).
+            parts = _ENVELOPE.decode(parts["result"])
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise Transient(
+            f"{call}: the answer is not JSON ({error}); it begins with {body[:60]!r}",
+            finally_raise=ContractBroken,
+            tries=4,
+        ) from error
+    success = bytes(parts.get("success", b"false")) == b"true"
+    try:
+        ignored = tuple(_NAMES.decode(parts["ignoredParams"])) if "ignoredParams" in parts else ()
+        usage = _usage(parts)
+    except msgspec.MsgspecError as error:
+        raise ContractBroken(f"{call}: the answer's head cannot be read: {error}") from error
+    return Envelope(call, parts, success, _text(parts.get("errorMessage")), usage, ignored)
+
+
+def _usage(parts: Mapping[str, msgspec.Raw]) -> Usage | None:
+    used, limits = _numbers(parts.get("tokenUsage")), _numbers(parts.get("tokenLimits"))
+    if not used or not limits:
+        return None
+    return Usage(
+        day_used=used.get("requestsReadToday") or 0,
+        day_limit=limits.get("limitReadRequestsPerDay") or 0,
+        minute_used=used.get("requestsReadInLastMinute") or 0,
+        minute_limit=limits.get("limitReadRequestsPerMinute") or 0,
+    )
+
+
+def _numbers(raw: msgspec.Raw | None) -> dict[str, int | None]:
+    """Numbers that older answers gave as strings (§3); an empty PHP map comes as an empty list (§5)."""
+    if raw is None or bytes(raw).strip() in (b"[]", b"null"):
+        return {}
+    return _NUMBERS.decode(raw)
+
+
+def _text(raw: msgspec.Raw | None) -> str:
+    if raw is None:
+        return ""
+    value: Any = msgspec.json.decode(raw)
+    return value if isinstance(value, str) else "" if value is None else str(value)

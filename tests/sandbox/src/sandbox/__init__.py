@@ -1,0 +1,1 @@
+"""Local stand-ins for vendors' APIs, as faithful as shared knowledge of them allows."""
