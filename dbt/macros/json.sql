@@ -1,0 +1,31 @@
+{#- Reading fields of a record. On DuckDB every extraction parses the whole record again, so all fields that a model
+    needs are taken at once into a list (`json_fields`) and read from there (`json_field`). Snowflake's VARIANT is
+    parsed already: there the "fields" are the record itself. -#}
+
+{% macro json_fields(record, names) -%}
+    {{ return(adapter.dispatch('json_fields', 'transload')(record, names)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_fields(record, names) -%}
+    json_extract_string({{ record }}, [
+        {%- for name in names %}'$."{{ name }}"'{{ ', ' if not loop.last }}{% endfor -%}
+    ])
+{%- endmacro %}
+
+{% macro snowflake__json_fields(record, names) -%}
+    {{ record }}
+{%- endmacro %}
+
+
+{#- The text of one field; `names` is what `json_fields` was given. -#}
+{% macro json_field(fields, names, name) -%}
+    {{ return(adapter.dispatch('json_field', 'transload')(fields, names, name)) }}
+{%- endmacro %}
+
+{% macro duckdb__json_field(fields, names, name) -%}
+    {{ fields }}[{{ names.index(name) + 1 }}]
+{%- endmacro %}
+
+{% macro snowflake__json_field(fields, names, name) -%}
+    {{ fields }}:"{{ name }}"::varchar
+{%- endmacro %}

@@ -1,0 +1,85 @@
+{#- A vendor's text as the type that it means. Tolerant: what cannot be read is NULL, never an error, and blanks, ''
+    and 'N/A' are NULL too. The record itself stays in `_record`, so nothing is lost by a cast.
+
+    string     trimmed                       date, time  zero dates are NULL
+    integer    5, "5.0"; rounds "7.5" to 8   timestamp   UTC without zone; `zone` is that of texts that carry none
+    number     six decimals                  id_list     numbers out of "1,2", "[1,2]", '["1"]'; empty is NULL
+    boolean    1/0, yes/no, true/false, ...  list        texts out of the same; empty is NULL
+                                             json        also JSON kept in a text; empty [] and {} are NULL, since PHP
+                                                         sends either for "none" -#}
+{% macro typed(text, type, zone='UTC') -%}
+    {{ return(adapter.dispatch('typed', 'transload')(text, type, zone)) }}
+{%- endmacro %}
+
+{% macro clean(text) -%}
+    nullif(nullif(trim({{ text }}), ''), 'N/A')
+{%- endmacro %}
+
+{% macro duckdb__typed(text, type, zone) -%}
+    {%- if type == 'string' -%}
+        {{ clean(text) }}
+    {%- elif type == 'integer' -%}
+        try_cast({{ text }} as bigint)
+    {%- elif type == 'number' -%}
+        try_cast({{ text }} as decimal(18, 6))
+    {%- elif type == 'boolean' -%}
+        case
+            when lower(trim({{ text }})) in ('1', 'yes', 'true', 'y', 't') then true
+            when lower(trim({{ text }})) in ('0', 'no', 'false', 'n', 'f') then false
+        end
+    {%- elif type in ('date', 'time') -%}
+        try_cast({{ text }} as {{ type }})
+    {%- elif type == 'timestamp' -%}
+        case
+            when length({{ text }}) > 19 and regexp_matches({{ text }}, '{{ zoned_timestamp() }}')
+                then cast(try_cast({{ text }} as timestamptz) as timestamp)
+            else timezone('UTC', timezone('{{ zone }}', try_cast({{ text }} as timestamp)))
+        end
+    {%- elif type == 'id_list' -%}
+        nullif(list_filter(
+            try_cast(string_split(translate({{ text }}, '[]" ', ''), ',') as bigint[]), lambda id: id is not null
+        ), [])
+    {%- elif type == 'list' -%}
+        case
+            when {{ text }} like '[%' then nullif(try_cast(try_cast({{ text }} as json) as varchar[]), [])
+            else list_transform(string_split({{ clean(text) }}, ','), lambda item: trim(item))
+        end
+    {%- elif type == 'json' -%}
+        nullif(nullif(coalesce(try_cast({{ clean(text) }} as json), to_json({{ clean(text) }})), '[]'), '{}')
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("no such type: " ~ type) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{% macro snowflake__typed(text, type, zone) -%}
+    {%- if type == 'string' -%}
+        {{ clean(text) }}
+    {%- elif type == 'integer' -%}
+        try_to_number(trim({{ text }}), 38, 0)
+    {%- elif type == 'number' -%}
+        try_to_number(trim({{ text }}), 18, 6)
+    {%- elif type == 'boolean' -%}
+        try_to_boolean(trim({{ text }}))
+    {%- elif type in ('date', 'time') -%}
+        try_cast(trim({{ text }}) as {{ type }})
+    {%- elif type == 'timestamp' -%}
+        iff(
+            regexp_like({{ text }}, '.*({{ zoned_timestamp() }})'),
+            convert_timezone('UTC', try_cast(trim({{ text }}) as timestamp_tz))::timestamp_ntz,
+            convert_timezone('{{ zone }}', 'UTC', try_cast(trim({{ text }}) as timestamp_ntz))
+        )
+    {%- elif type == 'id_list' -%}
+        nullif(try_parse_json('[' || translate({{ text }}, '[]" ', '') || ']')::array, array_construct())
+    {%- elif type == 'list' -%}
+        nullif(iff({{ text }} like '[%', try_parse_json({{ text }})::array, split({{ clean(text) }}, ',')), array_construct())
+    {%- elif type == 'json' -%}
+        iff({{ clean(text) }} in ('[]', '{}'), null, coalesce(try_parse_json({{ clean(text) }}), to_variant({{ clean(text) }})))
+    {%- else -%}
+        {{ exceptions.raise_compiler_error("no such type: " ~ type) }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Behind the time of day stands a Z or an offset. -#}
+{% macro zoned_timestamp() -%}
+    [0-9]:[0-9.:]+ ?(Z|[+-][0-9]{2}:?[0-9]{0,2})$
+{%- endmacro %}

@@ -1,0 +1,74 @@
+"""A load that the warehouse cannot read whole turns the build red, and what was there before stays."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from dbt_harness import CUSTOMER, FixtureLake, Outcome, Project, query
+
+CUSTOMERS = [{"customerID": str(key), "dateUpdated": "2026-01-30 12:00:00"} for key in range(1, 5)]
+
+
+def build(project: Project, lake: FixtureLake, database: Path) -> Outcome:
+    return project.run("build", *CUSTOMER, lake=lake.root, database=database)
+
+
+def test_lost_lines_are_named_and_nothing_is_built_on_them(project: Project, lake: FixtureLake, database: Path) -> None:
+    whole = lake.load("customer", CUSTOMERS, parts=2)
+    assert build(project, lake, database).success
+    hurt = lake.load("customer", [{"customerID": "5"}, {"customerID": "6"}], parts=2)
+    lake.part(hurt, 1).write_bytes(gzip.compress(b""))
+
+    outcome = build(project, lake, database)
+
+    assert not outcome.success
+    expected = f"pestroutes.customer, load {hurt['load_id']}: its commit record says 2 records, the warehouse reads 1"
+    assert expected in outcome.text
+    assert f"load {whole['load_id']}" not in outcome.text
+    assert query(database, "select count(*) from staging.stg_pestroutes__customer") == [(4,)]
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda part: part.unlink(), "No files found that match the pattern"),
+        (lambda part: part.write_bytes(part.read_bytes()[:-12]), "Unexpected end of GZIP stream"),
+        (lambda part: part.write_bytes(gzip.compress(b'{"customerID": "1"}\n{"customerID"\n')), "Malformed JSON"),
+    ],
+    ids=["missing", "truncated", "malformed"],
+)
+def test_an_unreadable_part_is_named(
+    project: Project, lake: FixtureLake, database: Path, damage: object, complaint: str
+) -> None:
+    record = lake.load("customer", CUSTOMERS, parts=2)
+    assert callable(damage)
+    damage(lake.part(record, 1))
+
+    outcome = build(project, lake, database)
+
+    assert not outcome.success
+    assert complaint in outcome.text
+    assert record["parts"][1]["key"] in outcome.text
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ('{"format": 1', "Not a commit record, since not JSON"),
+        ('{"format": 2}', "Commit record of format 2, newer than"),
+    ],
+    ids=["not JSON", "newer"],
+)
+def test_a_commit_record_that_cannot_be_read_stops_the_build(
+    project: Project, lake: FixtureLake, database: Path, text: str, complaint: str
+) -> None:
+    path = lake.commit("customer", "w.json", lake.load("customer", CUSTOMERS))
+    path.write_text(text)
+
+    outcome = build(project, lake, database)
+
+    assert not outcome.success
+    assert complaint in outcome.text
+    assert str(path) in outcome.text

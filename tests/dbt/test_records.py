@@ -1,0 +1,80 @@
+"""What arrives of a record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from dbt_harness import CUSTOMER, FixtureLake, Project, query
+
+
+def test_text_of_all_the_world_long_numbers_and_unknown_fields_survive(
+    project: Project, lake: FixtureLake, database: Path
+) -> None:
+    record = (
+        '{"customerID":"1","fname":" 李小龙🐜 ","lname":"O\'Brien \\"x\\"","city":"東京","newThing":'
+        '{"deep":[123456789012345678901234567890]},"zip":"00501","balance":"12345678901.123456"}'
+    )
+    lake.load("customer", [record.encode()])
+
+    assert project.run("run", *CUSTOMER, lake=lake.root, database=database).success
+
+    columns = "fname, lname, city, zip, balance::varchar, _record::varchar"
+    assert query(database, f"select {columns} from staging.stg_pestroutes__customer") == [
+        ("李小龙🐜", 'O\'Brien "x"', "東京", "00501", "12345678901.123456", record)
+    ]
+    unknown = query(database, "select _record->>'$.newThing.deep[0]' from staging.stg_pestroutes__customer")
+    assert unknown == [("123456789012345678901234567890",)]
+
+
+def test_a_record_of_50_mb(project: Project, lake: FixtureLake, database: Path) -> None:
+    lake.load("customer", [{"customerID": "1", "fname": "x" * 50_000_000}, {"customerID": "2"}])
+
+    assert project.run("run", *CUSTOMER, lake=lake.root, database=database).success
+
+    assert query(database, "select customer_id, length(fname) from staging.stg_pestroutes__customer order by 1") == [
+        (1, 50_000_000),
+        (2, None),
+    ]
+
+
+def test_every_type_reads_what_the_vendor_sends(project: Project, lake: FixtureLake, database: Path) -> None:
+    """The types that the unit tests of dbt leave out, on the stream that has them all."""
+    full = {
+        "appointmentID": "1",
+        "date": "2026-01-31",
+        "start": "08:30:00",
+        "end": "0",
+        "isInitial": "1",
+        "timeIn": "2026-11-01 01:30:00",
+        "timeOut": "2026-06-01T10:00:00Z",
+        "checkIn": "2026-06-01 10:00:00+02:00",
+        "additionalTechs": "4,5",
+        "targetPests": {"3": "Ants"},
+    }
+    empty = {
+        "appointmentID": "2",
+        "date": "0000-00-00",
+        "isInitial": "No",
+        "additionalTechs": [],
+        "targetPests": [],
+    }
+    nested = {"appointmentID": "3", "additionalTechs": ["4", 5], "targetPests": json.dumps({"3": "Ants"})}
+    lake.load("appointment", [full, empty, nested])
+
+    selection = ("--select", "stg_pestroutes__appointment")
+    assert project.run("run", *selection, lake=lake.root, database=database).success
+
+    columns = """date::varchar, appointment_start::varchar, appointment_end::varchar, is_initial, time_in::varchar,
+        time_out::varchar, check_in::varchar, additional_techs, target_pests::varchar"""
+    sql = f"select {columns} from staging.stg_pestroutes__appointment order by appointment_id"
+    assert query(database, sql) == [
+        (
+            *("2026-01-31", "08:30:00", None, True),
+            # The hour that autumn has twice is taken for the second one.
+            *("2026-11-01 09:30:00", "2026-06-01 10:00:00", "2026-06-01 08:00:00"),
+            *(["4", "5"], '{"3":"Ants"}'),
+        ),
+        (None, None, None, False, None, None, None, None, None),
+        (None, None, None, None, None, None, None, ["4", "5"], '{"3": "Ants"}'),
+    ]
