@@ -1,0 +1,329 @@
+"""In staging and production a task is a pod: what it may do, what it asks for, and what its end means to the task."""
+
+import json
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from kubernetes.client import ApiClient
+from kubernetes.client import models as k8s
+
+from common import settings
+from common.operators import DbtOperator, ExtractOperator, stream_asset
+
+UNTIL = "2026-01-31T00:00:00Z"
+LOAD_ID = "20260131T010203456Z-7f3a9c"
+SUMMARY = json.dumps(
+    {
+        "format": 1,
+        "error": None,
+        "retry_at": None,
+        "loads": [{"stream": "customer", "load_id": LOAD_ID, "window": "20260130T000000Z-20260131T000000Z"}],
+    }
+)
+CLUSTERS = ("staging", "production")
+
+
+def platform(environment: str) -> settings.Settings:
+    return settings.load({"TRANSLOAD_ENVIRONMENT": environment})
+
+
+def extract(environment: str = "production", **options: Any) -> ExtractOperator:
+    return ExtractOperator(
+        task_id="customer", source="pestroutes", stream="customer", platform=platform(environment), **options
+    )
+
+
+def plain(operator: Any) -> dict[str, Any]:
+    """Returns the pod as Kubernetes would get it, without its random name and Airflow's version."""
+    pod: dict[str, Any] = ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(dry_run=True))
+    del pod["metadata"]["name"], pod["metadata"]["labels"]["airflow_version"]
+    return pod
+
+
+@pytest.mark.parametrize("environment", CLUSTERS)
+def test_the_whole_pod_of_an_extraction(environment: str) -> None:
+    until = (
+        "{{ params.get('until') or (dag_run.data_interval_end or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
+    )
+    assert plain(extract(environment)) == {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {
+            "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+            "labels": {
+                "app": "transload",
+                "source": "pestroutes",
+                "stream": "customer",
+            },
+            "namespace": f"{{{{ var.value.get('transload_namespace', 'transload-{environment}') }}}}",
+        },
+        "spec": {
+            "activeDeadlineSeconds": 4200,
+            "affinity": {},
+            "automountServiceAccountToken": False,
+            "containers": [
+                {
+                    "args": [
+                        *("extract", "customer", "--until", until),
+                        *("{{ '--since=' ~ params.since if params.get('since') else '' }}", "--json"),
+                    ],
+                    "command": [],
+                    "env": [
+                        {"name": "TRANSLOAD_DESTINATION", "value": "{{ var.value.transload_destination }}"},
+                        {
+                            "name": "TRANSLOAD_ENDPOINT_URL",
+                            "value": "{{ var.value.get('transload_endpoint_url', '') }}",
+                        },
+                    ],
+                    "envFrom": [
+                        {"secretRef": {"name": "transload-pestroutes", "optional": False}},
+                        {"secretRef": {"name": "transload-lake", "optional": True}},
+                    ],
+                    "image": "{{ var.value.get('transload_image_pestroutes', 'transload-pestroutes:0.1.0') }}",
+                    "imagePullPolicy": "IfNotPresent",
+                    "name": "base",
+                    "ports": [],
+                    "resources": {
+                        "limits": {"cpu": "1", "memory": "384Mi"},
+                        "requests": {"cpu": "100m", "memory": "192Mi"},
+                    },
+                    "securityContext": {
+                        "allowPrivilegeEscalation": False,
+                        "capabilities": {"drop": ["ALL"]},
+                        "privileged": False,
+                        "readOnlyRootFilesystem": True,
+                    },
+                    "terminationMessagePolicy": "File",
+                    "volumeMounts": [{"mountPath": "/tmp", "name": "tmp"}],
+                }
+            ],
+            "hostNetwork": False,
+            "imagePullSecrets": [],
+            "initContainers": [],
+            "nodeSelector": {},
+            "restartPolicy": "Never",
+            "securityContext": {
+                "fsGroup": 65532,
+                "runAsGroup": 65532,
+                "runAsNonRoot": True,
+                "runAsUser": 65532,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "serviceAccountName": "transload",
+            "terminationGracePeriodSeconds": 30,
+            "tolerations": [],
+            "volumes": [{"emptyDir": {"sizeLimit": "256Mi"}, "name": "tmp"}],
+        },
+    }
+
+
+def test_a_size_class_is_resources_and_time() -> None:
+    large = extract(size="large")
+    assert large.container_resources.requests == {"cpu": "500m", "memory": "384Mi"}
+    assert large.execution_timeout == timedelta(hours=10)
+    assert large.active_deadline_seconds == 36600
+
+
+def test_retries_back_off_and_a_dag_may_say_otherwise() -> None:
+    task = extract("staging")
+    assert (task.retries, task.retry_delay, task.retry_exponential_backoff) == (3, timedelta(minutes=1), 2)
+    assert extract(retries=9).retries == 9
+
+
+def test_dbt_has_the_same_platform_and_its_own_secrets() -> None:
+    spec = plain(DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform("production")))["spec"]
+    container = spec["containers"][0]
+    assert container["args"] == ["build", "--select", "s"]
+    assert container["securityContext"]["readOnlyRootFilesystem"] is True
+    assert {"name": "DBT_TARGET", "value": "snowflake"} in container["env"]
+    assert {"name": "DBT_TARGET_PATH", "value": "/tmp/target"} in container["env"]
+    assert [item["secretRef"]["name"] for item in container["envFrom"]] == ["transload-dbt", "transload-lake"]
+
+
+@pytest.mark.parametrize("environment", CLUSTERS)
+def test_nothing_secret_of_this_process_gets_into_a_pod(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PESTROUTES_AUTHENTICATION_KEY", "AWS_SECRET_ACCESS_KEY", "SNOWFLAKE_PASSWORD"):
+        monkeypatch.setenv(name, "hidden-value")
+    assert "hidden-value" not in str(plain(extract(environment)))
+
+
+# What follows runs `execute` against a cluster that is only its answers.
+
+
+class Cluster:
+    """An operator whose pod ends as told: exit code (None: no container status), termination message, phase."""
+
+    def __init__(self, lake: Path, code: int | None, message: str = "", phase: str | None = None) -> None:
+        terminated = k8s.V1ContainerStateTerminated(exit_code=code, message=message) if code is not None else None
+        self.pod = k8s.V1Pod(
+            metadata=k8s.V1ObjectMeta(name="pod", namespace="n", labels={"try_number": "1"}),
+            spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")]),
+            status=k8s.V1PodStatus(
+                phase=phase or ("Failed" if code else "Succeeded"),
+                container_statuses=[
+                    k8s.V1ContainerStatus(
+                        name="base",
+                        image="i",
+                        image_id="i",
+                        ready=False,
+                        restart_count=0,
+                        state=k8s.V1ContainerState(terminated=terminated),
+                    )
+                ],
+            ),
+        )
+        self.task = extract()
+        self.task.until = UNTIL
+        self.task.arguments = ["extract", "customer", "--until", UNTIL, "", "--json"]
+        self.task.env_vars = [k8s.V1EnvVar("TRANSLOAD_DESTINATION", str(lake)), k8s.V1EnvVar("EMPTY", "")]
+        self.task.destination, self.task.endpoint_url = str(lake), ""
+        self.task.namespace = self.task.image = "n"
+        self.task.get_logs = False
+        self.manager = MagicMock()
+        self.manager.await_pod_completion.return_value = self.pod
+        self.manager.read_pod.return_value = self.pod
+
+        async def started(**_: Any) -> None:
+            return None
+
+        self.manager.await_pod_start = started
+        client = MagicMock()
+        client.list_namespaced_pod.side_effect = [MagicMock(items=[]), MagicMock(items=[self.pod])]
+        self.task.__dict__.update(pod_manager=self.manager, client=client, hook=MagicMock(is_in_cluster=True))
+        self.events = {stream_asset("pestroutes", "customer"): SimpleNamespace(extra=None)}
+        self.xcoms: dict[str, Any] = {}
+
+    def execute(self, began: str = "2026-01-31T01:00:00+00:00", try_number: int = 1) -> None:
+        run = SimpleNamespace(start_date=datetime(2026, 1, 31, 0, 30, tzinfo=UTC))
+        ti = SimpleNamespace(
+            dag_id="d",
+            task_id="t",
+            map_index=-1,
+            try_number=try_number,
+            start_date=datetime.fromisoformat(began),
+            xcom_push=lambda key, value: self.xcoms.update({key: value}),
+        )
+        context = {"params": {}, "ti": ti, "dag_run": run, "run_id": "r", "dag": None, "outlet_events": self.events}
+        self.task.execute(context)
+
+    @property
+    def deleted(self) -> bool:
+        return self.manager.delete_pod.called
+
+
+@pytest.fixture
+def cluster(lake: Path) -> Callable[..., Cluster]:
+    return lambda *args, **kwargs: Cluster(lake, *args, **kwargs)
+
+
+def test_success_is_the_commit_record_and_its_figures(cluster: Callable[..., Cluster], commit: Any) -> None:
+    commit(load_id=LOAD_ID)
+    run = cluster(0, SUMMARY)
+    run.execute()
+    assert run.xcoms["return_value"]["load_id"] == LOAD_ID
+    assert run.xcoms["return_value"]["records"] == 1200
+    assert run.events[stream_asset("pestroutes", "customer")].extra == run.xcoms["return_value"]
+    assert run.deleted
+
+
+@pytest.mark.parametrize(
+    ("record", "why"),
+    [
+        (None, "nothing is committed"),
+        ({"load_id": "another"}, "the record is another load's"),
+        ({"load_id": LOAD_ID, "window": "20260129T000000Z-20260130T000000Z"}, "the window ends elsewhere"),
+        ({"load_id": LOAD_ID, "window": "sample-20260131T000000Z"}, "a sample is no load"),
+    ],
+)
+def test_a_pod_that_succeeded_without_its_record_has_failed(
+    cluster: Callable[..., Cluster], commit: Any, record: dict[str, Any] | None, why: str
+) -> None:
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    if record:
+        commit(**record)
+    run = cluster(0, SUMMARY)
+    with pytest.raises(AirflowException, match=f"no commit record of load {LOAD_ID} up to {UNTIL}"):
+        run.execute()
+    assert run.deleted, why
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "phase"),
+    [(0, "", "Succeeded"), (137, "", "Failed"), (None, "", "Failed"), (None, "", "Succeeded"), (73, SUMMARY, "Failed")],
+)
+def test_who_cannot_name_a_load_needs_one_committed_since_the_attempts_began(
+    cluster: Callable[..., Cluster], commit: Any, code: int | None, message: str, phase: str
+) -> None:
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    commit(load_id="theirs", committed_at="2026-01-31T00:59:59Z")
+    with pytest.raises(AirflowException, match="no commit record of a load of these attempts"):
+        cluster(code, message, phase).execute()
+    # A second try looks back to when the run began, for its first try's commit.
+    run = cluster(code, message, phase)
+    run.execute(try_number=2)
+    assert run.xcoms["return_value"]["load_id"] == "theirs"
+
+
+@pytest.mark.parametrize("code", [64, 77, 78])
+def test_permanent_codes_fail_at_once(cluster: Callable[..., Cluster], code: int) -> None:
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    run = cluster(code, SUMMARY)
+    with pytest.raises(AirflowFailException, match=f"exit code {code}"):
+        run.execute()
+    assert run.deleted
+
+
+@pytest.mark.parametrize("code", [1, 65, 69, 70, 143])
+def test_other_codes_are_retried(cluster: Callable[..., Cluster], commit: Any, code: int) -> None:
+    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+
+    commit(load_id=LOAD_ID)
+    with pytest.raises(AirflowException, match=f"exit code {code}") as caught:
+        cluster(code, SUMMARY).execute()
+    assert not isinstance(caught.value, AirflowFailException)
+
+
+@pytest.mark.parametrize(
+    ("retry_at", "expected"),
+    [("2999-01-01T00:00:00Z", datetime(2999, 1, 1, tzinfo=UTC)), ("2020-01-01T00:00:00Z", None)],
+)
+def test_an_exhausted_quota_reschedules_never_into_the_past(
+    cluster: Callable[..., Cluster], retry_at: str, expected: datetime | None
+) -> None:
+    from common.compat import AirflowRescheduleException
+
+    run = cluster(75, SUMMARY.replace('"retry_at": null', f'"retry_at": "{retry_at}"'))
+    before = datetime.now(UTC)
+    with pytest.raises(AirflowRescheduleException) as caught:
+        run.execute()
+    assert caught.value.reschedule_date == expected or caught.value.reschedule_date >= before + timedelta(minutes=1)
+
+
+def test_the_created_pod_has_no_empty_arguments_or_variables(cluster: Callable[..., Cluster], commit: Any) -> None:
+    commit(load_id=LOAD_ID)
+    run = cluster(0, SUMMARY)
+    run.execute()
+    container = run.manager.create_pod.call_args.kwargs["pod"].spec.containers[0]
+    assert container.args == ["extract", "customer", "--until", UNTIL, "--json"]
+    assert [variable.name for variable in container.env] == ["TRANSLOAD_DESTINATION"]
+    assert "TRANSLOAD_DESTINATION" not in os.environ
+
+
+def test_a_killed_task_deletes_its_pod(cluster: Callable[..., Cluster]) -> None:
+    run = cluster(0)
+    run.task.pod = run.pod
+    run.task.on_kill()
+    assert run.task.client.delete_namespaced_pod.call_args.kwargs == {
+        "name": "pod",
+        "namespace": "n",
+        "grace_period_seconds": 30,
+    }
