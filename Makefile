@@ -1,0 +1,41 @@
+# Every target does its own set-up; the first run installs what it needs into .venv* folders here.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo airflow test lint format bench docs lock clean
+
+PY := .venv/bin/python
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install everything that the other targets need (they do it themselves)
+	@sh tools/setup.sh dev dbt airflow
+
+demo: setup ## Two days of PestRoutes to S3 to dbt, by the real DAG, on embedded parts
+	@$(PY) -m tools.demo
+
+airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and say its address
+	@$(PY) -m tools.demo --airflow
+
+test: setup ## Run all tests
+	@sh tools/test.sh
+
+lint: setup ## Check style and types
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+
+format: setup ## Rewrite the code in the project's style
+	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
+
+bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
+	@$(PY) -m tests.benchmarks
+
+docs: setup ## Write the generated files anew: command reference, dbt sources and staging models
+	@$(PY) -m tools.reference && $(PY) dbt/generate.py --command .venv/bin/pestroutes
+
+lock: setup ## Choose the versions of all dependencies anew
+	@for name in pestroutes dev dbt airflow; do \
+	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
+	    --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; done
+
+clean: ## Remove what was installed and made
+	@rm -rf .venv .venv-airflow .venv-dbt .demo .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,21 @@
+#!/bin/sh
+# Runs every test: each part in its own environment, the parts one after the other. Ends with the sum of the runners' counts.
+set -u
+cd "$(dirname "$0")/.."
+reports=$(mktemp -d)
+trap 'rm -rf "$reports"' EXIT
+failed=0
+
+part() { # name, environment, then pytest's arguments
+  name=$1 python=$2
+  shift 2
+  printf '\n== %s\n' "$name"
+  "$python" -m pytest --junit-xml="$reports/$name.xml" "$@" || failed=1
+}
+
+part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository
+part dbt .venv-dbt/bin/python tests/dbt
+part dags .venv-airflow/bin/python tests/dags
+
+.venv/bin/python tools/count.py "$reports" || failed=1
+exit $failed
