@@ -4,6 +4,7 @@ A webhook's address lets whoever knows it write, so it is masked in logs, and no
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any
 
 import httpx
@@ -13,12 +14,12 @@ WEBHOOK_VARIABLE = "transload_webhook_url"
 _TIMEOUT_SECONDS = 10
 
 
-class WebhookNotifier(BaseNotifier):
+class WebhookNotifier(BaseNotifier, ABC):
     """Posts one line as `{"text": …}`, the form that chat systems take. A message that can't be sent fails nothing."""
 
+    @abstractmethod
     def message(self, context: Any) -> str:
         """Returns the line to send."""
-        raise NotImplementedError
 
     def notify(self, context: Context) -> None:
         """Sends the message of `context`; called in the process of the task."""

@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from transload.errors import ContractBroken
+from transload.errors import ContractBroken, Interrupted, TransloadError
 from transload.load import Load
 from transload.page import Page, Rejected, lines, unknown_fields
 from transload.part import PartWriter
@@ -207,6 +207,14 @@ def flow(
             _offer(waiting, (_chunks(page, limits), replace(page, records=()), unknown), failed)
         _offer(waiting, _END, failed)
         thread.join()
+    except TransloadError as error:
+        if failed or isinstance(error, Interrupted):
+            _stop(waiting, thread, failed)
+        else:
+            # The source gave up (a quota, say): what it has given is written and noted, not fetched again.
+            _offer(waiting, _END, failed)
+            thread.join()
+        raise
     except BaseException:
         _stop(waiting, thread, failed)
         raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from typing import Literal, Protocol
 
 from transload.lake import ObjectWriter
@@ -34,9 +35,12 @@ def _compressor(compression: Compression) -> _Compressor:
         compressor: _Compressor = isal_zlib.compressobj(level=2, wbits=31)
         return compressor
     if compression == "zstd":
-        import zstandard
-
-        return zstandard.ZstdCompressor(level=1, write_checksum=True).compressobj()
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+        choice = zstd.CompressionParameter
+        return zstd.ZstdCompressor(options={choice.compression_level: 1, choice.checksum_flag: 1})
     return _Plain()
 
 

@@ -72,9 +72,10 @@ def read_envelope(body: bytes, call: str) -> Envelope:
     """
     try:
         parts = _ENVELOPE.decode(body)
-        if "success" not in parts and "result" in parts:
-            # Some payloads come wrapped (§3).
-            parts = _ENVELOPE.decode(parts["result"])
+        wrapped = bytes(parts.get("result", b""))
+        if wrapped.startswith(b"{") and not parts.keys() & {"idName", "propertyName"}:
+            # Some payloads come wrapped (§3); the head may stand outside or inside.
+            parts |= _ENVELOPE.decode(wrapped)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Transient(
             f"{call}: the answer is not JSON ({error}); it begins with {body[:60]!r}",

@@ -19,7 +19,7 @@ FIELDS: dict[str, str] = {
         initialServiceTotal recurringCharge contractValue annualRecurringValue billingFrequency:integer frequency
         agreementLength:integer nextService:date lastCompleted:date serviceID serviceType soldBy soldBy2 soldBy3
         preferredTech initialAppointmentID dateCancelled dateUpdated cxlNotes appointmentIDs recurringTicket:json addOns:json
-        leadID leadStatus:integer leadStage:integer leadValue leadDateAdded:timestamp leadUpdated:timestamp
+        leadID leadStatus:integer leadStage leadValue leadDateAdded:timestamp leadUpdated:timestamp
         leadDateClosed:timestamp sourceID renewalDate:date nextBillingDate:date expirationDate:date customDate:date
         parentID""",
     "appointment": """appointmentID officeID customerID subscriptionID routeID spotID date:date start:time end:time

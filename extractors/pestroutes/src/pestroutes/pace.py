@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from pyrate_limiter import Duration, Limiter, Rate
@@ -97,7 +97,7 @@ class Pace:
         local = self._clock().astimezone(RESET_ZONE)
         midnight = (local + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
         # A little later: nobody's clock is exact.
-        retry_at = midnight + timedelta(minutes=5)
+        retry_at = (midnight + timedelta(minutes=5)).astimezone(UTC)
         used = f"{usage.day_used} of {usage.day_limit} reads are used today" if usage else "today's reads are used up"
         return QuotaExhausted(
             f"PestRoutes' quota: {used}, and {self._reserve} % are left to other integrations (--reserve). "

@@ -1,0 +1,360 @@
+"""The lake: one behaviour on S3 and in a directory."""
+
+from __future__ import annotations
+
+import random
+import resource
+import secrets
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transload.errors import AccessDenied, ConfigError, LakeUnavailable, TransloadError
+from transload.lake import Lake, PreconditionFailed, Stored, honours_conditions, open_lake, put_once
+
+LATER = datetime.now(UTC) + timedelta(days=1)
+both_lakes = pytest.mark.parametrize("lake_url", ["directory", "s3"], indirect=True)
+
+
+def keys(lake: Lake, prefix: str = "a/") -> list[str]:
+    return sorted(found.key for found in lake.list(prefix))
+
+
+def content(lake: Lake, key: str) -> bytes:
+    with lake.open(key) as pieces:
+        return b"".join(pieces)
+
+
+@both_lakes
+def test_what_was_put_is_got(lake: Lake) -> None:
+    etag = lake.put("a/b/c.json", "käse 🧀\n".encode())
+    assert lake.get("a/b/c.json") == Stored("käse 🧀\n".encode(), etag)
+    assert lake.put("a/b/c.json", b"") != etag
+    assert (lake.get("a/b/c.json") or Stored(b"?", "")).data == b""
+
+
+@both_lakes
+def test_what_is_not_there_is_none_to_get_and_a_key_error_to_open(lake: Lake) -> None:
+    lake.put("a/file", b"x")
+    assert lake.get("a/other") is None
+    assert lake.get("a/file/below") is None
+    with pytest.raises(KeyError), lake.open("a/other"):
+        pass
+    with pytest.raises(KeyError), lake.open("nowhere/at/all"):
+        pass
+
+
+@both_lakes
+def test_a_put_for_an_absent_object_finds_none_or_is_refused(lake: Lake) -> None:
+    lake.put("a/x", b"1", absent=True)
+    with pytest.raises(PreconditionFailed):
+        lake.put("a/x", b"2", absent=True)
+    assert content(lake, "a/x") == b"1"
+
+
+@both_lakes
+def test_a_put_over_a_version_finds_that_version_or_is_refused(lake: Lake) -> None:
+    first = lake.put("a/x", b"1")
+    second = lake.put("a/x", b"2", match=first)
+    for stale in (first, '"00000000000000000000000000000000"'):
+        with pytest.raises(PreconditionFailed):
+            lake.put("a/x", b"3", match=stale)
+    assert lake.get("a/x") == Stored(b"2", second)
+
+
+@both_lakes
+def test_a_put_over_a_version_that_was_removed_is_refused(lake: Lake) -> None:
+    etag = lake.put("a/x", b"1")
+    lake.delete(["a/x"])
+    with pytest.raises(PreconditionFailed):
+        lake.put("a/x", b"2", match=etag)
+    assert lake.get("a/x") is None
+
+
+@both_lakes
+@pytest.mark.parametrize(("racers", "replaces"), [(16, False), (4, True)], ids=["16-absent", "4-match"])
+def test_of_racing_writers_exactly_one_wins(lake: Lake, racers: int, replaces: bool) -> None:
+    etag = lake.put("a/race", b"before") if replaces else None
+    gate = threading.Barrier(racers)
+
+    def write(n: int) -> int | None:
+        gate.wait()
+        try:
+            lake.put("a/race", b"writer %d" % n, match=etag, absent=etag is None)
+        except PreconditionFailed:
+            return None
+        return n
+
+    with ThreadPoolExecutor(racers) as threads:
+        winners = [n for n in threads.map(write, range(racers)) if n is not None]
+    assert len(winners) == 1
+    assert content(lake, "a/race") == b"writer %d" % winners[0]
+
+
+@both_lakes
+def test_a_writer_shows_nothing_before_it_is_closed(lake: Lake) -> None:
+    writer = lake.create("a/part")
+    writer.write(b"one ")
+    writer.write(b"two")
+    assert keys(lake) == []
+    assert lake.get("a/part") is None
+    writer.close()
+    assert keys(lake) == ["a/part"]
+    assert content(lake, "a/part") == b"one two"
+
+
+@both_lakes
+def test_an_empty_object_can_be_written(lake: Lake) -> None:
+    lake.create("a/part").close()
+    assert content(lake, "a/part") == b""
+
+
+@both_lakes
+@pytest.mark.parametrize("size", [10, 20 << 20], ids=["small", "many-pieces"])
+def test_an_aborted_writer_leaves_nothing(lake: Lake, size: int) -> None:
+    writer = lake.create("a/part")
+    for start in range(0, size, 1 << 20):
+        writer.write(b"x" * min(1 << 20, size - start))
+    writer.abort()
+    assert keys(lake) == []
+    assert lake.unfinished("a/", LATER, remove=False) == 0
+
+
+@both_lakes
+def test_an_object_of_many_pieces_arrives_in_order(lake: Lake) -> None:
+    # Pieces go up at 8 MiB: beyond it, at it, and just beyond it.
+    data = random.Random(1).randbytes((25 << 20) + 17)
+    writer = lake.create("a/part")
+    cuts = [0, 3, 8 << 20, (8 << 20) + 1, 17 << 20, len(data)]
+    for start, end in pairwise(cuts):
+        writer.write(data[start:end])
+    writer.close()
+    assert content(lake, "a/part") == data
+    assert [found.size for found in lake.list("a/")] == [len(data)]
+
+
+@both_lakes
+def test_a_listing_has_keys_sizes_and_times_of_one_folder(lake: Lake) -> None:
+    before = datetime.now(UTC) - timedelta(minutes=1)
+    for key in ("a/1", "a/b/2", "ab/3", "b/4"):
+        lake.put(key, key.encode())
+    found = sorted(lake.list("a/"), key=lambda one: one.key)
+    assert [(one.key, one.size) for one in found] == [("a/1", 3), ("a/b/2", 5)]
+    assert all(before < one.modified < LATER for one in found)
+    assert keys(lake, "c/") == []
+
+
+@both_lakes
+def test_deleting_passes_over_what_is_not_there(lake: Lake) -> None:
+    for key in ("a/1", "a/b/2"):
+        lake.put(key, b"x")
+    lake.delete(["a/b/2", "a/none"])
+    lake.delete([])
+    assert keys(lake) == ["a/1"]
+
+
+@both_lakes
+def test_what_a_dead_writer_left_is_counted_and_removed_when_it_is_old_enough(lake: Lake) -> None:
+    lake.put("a/kept", b"x")
+    writer = lake.create("a/part")
+    writer.write(b"x" * (9 << 20))
+    assert lake.unfinished("a/", datetime.now(UTC) - timedelta(hours=1), remove=True) == 0
+    assert lake.unfinished("b/", LATER, remove=True) == 0
+    assert lake.unfinished("a/", LATER, remove=False) == 1
+    assert lake.unfinished("a/", LATER, remove=True) == 1
+    assert lake.unfinished("a/", LATER, remove=False) == 0
+    assert keys(lake) == ["a/kept"]
+    writer.abort()
+
+
+class LosesAnAnswer:
+    """A lake whose first write takes place, after which its answer is lost and the write is sent once more."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
+
+    def put(self, key: str, data: bytes, **condition: Any) -> str:
+        self._lake.put(key, data, **condition)
+        return self._lake.put(key, data, **condition)
+
+
+@both_lakes
+@pytest.mark.parametrize("replaces", [False, True], ids=["absent", "match"])
+def test_a_write_whose_answer_is_lost_counts_as_done(lake: Lake, replaces: bool) -> None:
+    before = lake.put("a/x", b"before") if replaces else None
+    etag = put_once(LosesAnAnswer(lake), "a/x", b"mine", etag=before, fencing=True)  # type: ignore[arg-type]
+    assert lake.get("a/x") == Stored(b"mine", etag)
+
+
+@both_lakes
+def test_a_write_that_somebody_else_was_before_is_refused(lake: Lake) -> None:
+    etag = lake.put("a/x", b"before")
+    lake.put("a/x", b"theirs")
+    for expected in (etag, None):
+        with pytest.raises(PreconditionFailed):
+            put_once(lake, "a/x", b"mine", etag=expected, fencing=True)
+    assert content(lake, "a/x") == b"theirs"
+    put_once(lake, "a/x", b"mine", etag=etag, fencing=False)
+    assert content(lake, "a/x") == b"mine"
+
+
+@both_lakes
+def test_both_lakes_honour_conditions_and_keep_nothing_of_the_probe(lake: Lake) -> None:
+    assert honours_conditions(lake, "a/_probe")
+    assert keys(lake) == []
+
+
+def test_a_store_that_ignores_conditions_is_found_out(careless_store: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    lake = open_lake("s3://raw/x", careless_store.endpoint_url)
+    assert not honours_conditions(lake, "a/_probe")
+    assert careless_store.objects == {}
+
+
+def assert_explained(error: TransloadError, *words: str) -> None:
+    text = str(error)
+    assert "\n" not in text
+    assert all(word in text for word in words), text
+
+
+@pytest.fixture
+def s3_settings(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    for name, value in s3.environment.items():
+        monkeypatch.setenv(name, value)
+    # The error classes are the same after one try as after eight.
+    monkeypatch.setattr("transload.lake_s3.Config", lambda **given: _impatient(**given))
+    return monkeypatch
+
+
+def _impatient(**given: Any) -> Any:
+    from botocore.config import Config
+
+    return Config(**{**given, "connect_timeout": 1, "retries": {"total_max_attempts": 1}})
+
+
+def every_call(lake: Lake) -> Iterator[Any]:
+    """Each way to use a lake, as a function."""
+    yield lambda: lake.put("a/x", b"1")
+    yield lambda: lake.put("a/x", b"1", absent=True)
+    yield lambda: lake.get("a/x")
+    yield lambda: list(lake.list("a/"))
+    yield lambda: content(lake, "a/x")
+    yield lambda: lake.create("a/x").close()
+    yield lambda: write_pieces(lake)
+
+
+def write_pieces(lake: Lake) -> None:
+    writer = lake.create("a/x")
+    try:
+        writer.write(b"x" * (9 << 20))
+        writer.close()
+    except BaseException:
+        writer.abort()
+        raise
+
+
+@pytest.mark.parametrize("wrong", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"])
+def test_wrong_credentials_are_access_denied_by_every_call(
+    s3: Any, s3_settings: pytest.MonkeyPatch, wrong: str
+) -> None:
+    s3_settings.setenv(wrong, secrets.token_hex(20))
+    for call in every_call(open_lake("s3://raw/x", s3.endpoint_url)):
+        with pytest.raises(AccessDenied) as caught:
+            call()
+        assert_explained(caught.value, "s3://raw/x", "refused")
+        assert s3.secret_key not in str(caught.value)
+
+
+def test_a_missing_bucket_is_a_config_error_of_every_call(s3: Any, s3_settings: pytest.MonkeyPatch) -> None:
+    for call in every_call(open_lake("s3://nowhere/x", s3.endpoint_url)):
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert_explained(caught.value, "s3://nowhere/x", "no such bucket", "--destination")
+
+
+def test_a_store_that_does_not_answer_is_unavailable_to_every_call(s3_settings: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        lake = open_lake("s3://raw/x", f"http://127.0.0.1:{closed.getsockname()[1]}")
+        for call in every_call(lake):
+            with pytest.raises(LakeUnavailable) as caught:
+                call()
+            assert_explained(caught.value, "s3://raw/x")
+
+
+def test_missing_credentials_are_a_config_error_that_says_how_to_give_them(
+    s3: Any, s3_settings: pytest.MonkeyPatch
+) -> None:
+    for name in s3.environment:
+        s3_settings.delenv(name)
+    s3_settings.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    lake = open_lake("s3://raw/x", s3.endpoint_url)
+    for call in every_call(lake):
+        with pytest.raises(ConfigError) as caught:
+            call()
+        assert_explained(caught.value, "AWS_ACCESS_KEY_ID")
+
+
+@pytest.mark.parametrize(
+    ("destination", "endpoint_url"), [("s3://", None), ("gs://raw/x", None), ("s3://raw/x", "no url")]
+)
+def test_a_destination_that_makes_no_sense_is_a_config_error(destination: str, endpoint_url: str | None) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_lake(destination, endpoint_url)
+    assert_explained(caught.value)
+
+
+def test_a_file_url_is_a_directory(tmp_path: Path) -> None:
+    open_lake(f"file://{tmp_path}/lake").put("a/x", b"1")
+    assert (tmp_path / "lake" / "a" / "x").read_bytes() == b"1"
+
+
+def test_a_file_in_the_place_of_the_directory_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "lake").write_text("a file")
+    lake = open_lake(str(tmp_path / "lake"))
+    for write in (lambda: lake.put("a/x", b"1"), lambda: lake.create("a/x")):
+        with pytest.raises(ConfigError) as caught:
+            write()
+        assert_explained(caught.value, "must be a directory")
+
+
+def test_a_directory_that_cannot_be_written_to_is_access_denied() -> None:
+    lake = open_lake("/sys/transload")  # nobody makes a directory there, not even root
+    for write in (lambda: lake.put("a/x", b"1"), lambda: lake.create("a/x")):
+        with pytest.raises(AccessDenied) as caught:
+            write()
+        assert_explained(caught.value, "right to write")
+
+
+@contextmanager
+def no_file_larger_than(size: int) -> Iterator[None]:
+    """Writing beyond ``size`` fails, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_is_unavailable_and_leaves_nothing(directory_lake: Lake) -> None:
+    with no_file_larger_than(1 << 20):
+        with pytest.raises(LakeUnavailable) as caught:
+            directory_lake.put("a/x", b"x" * (2 << 20))
+        assert_explained(caught.value, "make room")
+        with pytest.raises(LakeUnavailable, match="make room"):
+            write_pieces(directory_lake)
+    assert keys(directory_lake) == []
+    assert directory_lake.unfinished("a/", LATER, remove=False) == 0
