@@ -30,6 +30,12 @@ import pytest
 BUCKET = "raw"
 
 
+def pytest_configure() -> None:
+    """A shell that starts the tests in the background has Ctrl-C ignored, and so would every process they start."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @dataclass(frozen=True)
 class S3Server:
     """A running S3 server and what opens it."""

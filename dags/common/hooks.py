@@ -22,6 +22,7 @@ class CommitRecord:
     stream: str
     mode: str
     window: str
+    since: datetime | None
     load_id: str
     started_at: datetime
     committed_at: datetime
@@ -40,6 +41,7 @@ class CommitRecord:
             stream=data["stream"],
             mode=data["mode"],
             window=data["window"],
+            since=datetime.fromisoformat(data["since"]) if data["since"] else None,
             load_id=data["load_id"],
             started_at=datetime.fromisoformat(data["started_at"]),
             committed_at=datetime.fromisoformat(data["committed_at"]),
@@ -112,10 +114,28 @@ class LakeHook(BaseHook):
         """Returns the commit record of one load of a window that ends at `until`, or None: then it is not committed."""
         return next((r for r in self.records(source, stream, until=until) if r.load_id == load_id), None)
 
-    def committed_since(self, source: str, stream: str, until: datetime, since: datetime) -> CommitRecord | None:
-        """Returns the newest record of a window that ends at `until` and was committed at `since` or later, or None."""
-        found = (r for r in self.records(source, stream, until=until) if r.committed_at >= since)
-        return max(found, key=lambda r: r.committed_at, default=None)
+    def committed_since(
+        self,
+        source: str,
+        stream: str,
+        until: datetime,
+        moment: datetime,
+        *,
+        full: bool = False,
+        start: datetime | None = None,
+    ) -> CommitRecord | None:
+        """Returns the newest record of a window that ends at `until` and was committed at `moment` or later, or None.
+
+        With `full` only a full load counts; with `start`, only the incremental load of the window that begins there.
+        """
+        found = (
+            record
+            for record in self.records(source, stream, until=until)
+            if record.committed_at >= moment
+            and (record.mode == "full" or not full)
+            and (start is None or (record.mode == "incremental" and record.since == start))
+        )
+        return max(found, key=lambda record: record.committed_at, default=None)
 
     def newest_until(self, source: str, stream: str) -> datetime | None:
         """Returns up to when the stream is committed, or None if nothing is."""

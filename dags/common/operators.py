@@ -184,6 +184,7 @@ class ExtractOperator(PlatformOperator):
         **kwargs: Any,
     ) -> None:
         self.stream = stream
+        self.full_refresh = full_refresh
         self.until = UNTIL
         window = ["--full-refresh"] if full_refresh else [SINCE]
         super().__init__(
@@ -222,7 +223,8 @@ class ExtractOperator(PlatformOperator):
         """Returns the commit record that makes this task done, whatever the pod said. Raises if there is none.
 
         Where a summary names the load, it must be that load's. Else any load of this window will do that was committed
-        after the attempts began: another attempt did the work, or this one did and could not say so.
+        after the attempts began: another attempt did the work, or this one did and could not say so. Windows that end
+        at the same time are told apart by what this task asked for: everything, or from a given moment on.
         """
         lake = LakeHook(self.destination, self.endpoint_url)
         until = moment(self.until)
@@ -230,7 +232,15 @@ class ExtractOperator(PlatformOperator):
             record = lake.load(self.source, self.stream, until, verdict.load_id)
             wanted = f"load {verdict.load_id}"
         else:
-            record = lake.committed_since(self.source, self.stream, until, _attempts_began(context))
+            since = None if self.full_refresh else context["params"].get("since")
+            record = lake.committed_since(
+                self.source,
+                self.stream,
+                until,
+                _attempts_began(context),
+                full=self.full_refresh,
+                start=moment(since) if since else None,
+            )
             wanted = "a load of these attempts"
         if record is None:
             raise AirflowException(f"{verdict.reason}, but no commit record of {wanted} up to {self.until}")

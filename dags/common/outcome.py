@@ -10,6 +10,7 @@ PERMANENT = {64: "wrong usage", 77: "credentials refused", 78: "wrong configurat
 TAKEN_OVER = 73
 TRY_LATER = 75
 KILLED = 128 + 9  # what a container or process shows that was killed, by the kernel for memory or with its node
+TERMINATED = 128 + 15  # what an extractor shows that was asked to end
 
 
 class Action(Enum):
@@ -81,8 +82,8 @@ def judge(exit_code: int | None, summary: Summary | None) -> Verdict:
         return Verdict(Action.FAIL, f"{PERMANENT[exit_code]}: {said}; a retry would not help")
     if exit_code == TRY_LATER and summary and summary.retry_at:
         return Verdict(Action.RESCHEDULE, said, retry_at=summary.retry_at)
-    if exit_code == TAKEN_OVER or (summary is None and exit_code in (None, KILLED)):
-        # Another attempt may have committed this window, or this one before it was killed.
+    if exit_code in (TAKEN_OVER, TERMINATED) or (summary is None and exit_code in (None, KILLED)):
+        # Another attempt may have committed this window, or this one before its end.
         return Verdict(Action.VERIFY, said)
     return Verdict(Action.RETRY, said)
 

@@ -3,7 +3,8 @@
 
     DuckDB: a snapshot of the commit records, and for each stream a view over exactly the parts of its visible loads.
     All that follows in the run reads the same loads, whatever is committed meanwhile.
-    Snowflake: external tables, created where missing and refreshed. -#}
+    Snowflake: external tables, created where missing and refreshed, the commit records first: whatever is committed
+    meanwhile, the streams' tables know every part of the loads that are seen. -#}
 {% macro stage_external_sources() %}
     {#- dbt renders hooks on `compile` and `docs generate` too; those need no data, and no connection. -#}
     {%- if execute and flags.WHICH not in ['compile', 'generate'] -%}
@@ -127,7 +128,8 @@
 
 
 {% macro snowflake__stage_external_sources() %}
-    {%- for node in graph.sources.values() if node.external -%}
+    {%- set loads = graph.sources.values() | selectattr('source_name', 'eq', 'transload') | list -%}
+    {%- for node in loads + declared_streams() if node.external -%}
         {%- for statement in external_plan(node) -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}

@@ -53,6 +53,32 @@ def test_only_commits_since_a_moment_count_for_attempts_that_began_then(lake: Pa
     assert hook.committed_since("pestroutes", "customer", UNTIL, committed.replace(second=16)) is None
 
 
+@pytest.mark.parametrize(
+    ("full", "start", "found"),
+    [
+        pytest.param(False, None, "full", id="the newest, where the window begins as the lake says"),
+        pytest.param(True, None, "full", id="a full refresh wants a full load"),
+        pytest.param(False, UNTIL.replace(day=30), "day", id="a backfill wants its own window"),
+        pytest.param(False, UNTIL.replace(day=1), "month", id="not one that ends at the same time"),
+        pytest.param(False, UNTIL.replace(day=2), None, id="nor a full load"),
+    ],
+)
+def test_of_the_loads_up_to_one_moment_only_the_wanted_kind_counts(
+    lake: Path, commit: Commit, full: bool, start: datetime | None, found: str | None
+) -> None:
+    month = {"window": "20260101T000000Z-20260131T000000Z", "since": "2026-01-01T00:00:00Z"}
+    commit(load_id="day", committed_at="2026-01-31T02:00:00Z")
+    commit(load_id="month", **month, committed_at="2026-01-31T03:00:00Z")
+    commit(load_id="full", window="full-20260131T000000Z", mode="full", since=None, committed_at="2026-01-31T04:00:00Z")
+    record = LakeHook(str(lake)).committed_since("pestroutes", "customer", UNTIL, UNTIL, full=full, start=start)
+    assert (record and record.load_id) == found
+
+
+def test_an_incremental_load_is_no_full_refresh(lake: Path, commit: Commit) -> None:
+    commit()
+    assert LakeHook(str(lake)).committed_since("pestroutes", "customer", UNTIL, UNTIL, full=True) is None
+
+
 def test_a_compacted_file_is_read_line_by_line(lake: Path, commit: Commit) -> None:
     lines = [commit(load_id="A"), commit(load_id="B", window="20260131T000000Z-20260201T000000Z")]
     folder = lake / "pestroutes" / "customer" / "_loads"

@@ -28,7 +28,7 @@ def summary(**changes: Any) -> str:
         (77, Action.FAIL),
         (78, Action.FAIL),
         (130, Action.RETRY),
-        (143, Action.RETRY),
+        (143, Action.VERIFY),
         (1, Action.RETRY),
         (139, Action.RETRY),
     ],
@@ -37,9 +37,14 @@ def test_what_each_exit_code_leads_to(code: int, action: Action) -> None:
     assert judge(code, Summary.parse(summary(), "customer")).action is action
 
 
-@pytest.mark.parametrize("code", [137, None])
+@pytest.mark.parametrize("code", [137, 143, None])
 def test_who_was_killed_or_not_seen_may_still_have_committed(code: int | None) -> None:
     assert judge(code, None) == Verdict(Action.VERIFY, judge(code, None).reason, load_id=None)
+
+
+def test_who_was_asked_to_end_need_not_have_committed_the_load_that_the_summary_names() -> None:
+    """The signal may come just after the commit, or after another attempt's: any load of these attempts will do."""
+    assert judge(143, Summary.parse(summary(), "customer")) == Verdict(Action.VERIFY, "exit code 143", load_id=None)
 
 
 def test_an_exhausted_quota_comes_back_when_the_source_said() -> None:

@@ -159,7 +159,9 @@ def test_nothing_secret_of_this_process_gets_into_a_pod(environment: str, monkey
 class Cluster:
     """An operator whose pod ends as told: exit code (None: no container status), termination message, phase."""
 
-    def __init__(self, lake: Path, code: int | None, message: str = "", phase: str | None = None) -> None:
+    def __init__(
+        self, lake: Path, code: int | None, message: str = "", phase: str | None = None, **options: Any
+    ) -> None:
         terminated = k8s.V1ContainerStateTerminated(exit_code=code, message=message) if code is not None else None
         self.pod = k8s.V1Pod(
             metadata=k8s.V1ObjectMeta(name="pod", namespace="n", labels={"try_number": "1"}),
@@ -178,7 +180,7 @@ class Cluster:
                 ],
             ),
         )
-        self.task = extract()
+        self.task = extract(**options)
         self.task.until = UNTIL
         self.task.arguments = ["extract", "customer", "--until", UNTIL, "", "--json"]
         self.task.env_vars = [k8s.V1EnvVar("TRANSLOAD_DESTINATION", str(lake)), k8s.V1EnvVar("EMPTY", "")]
@@ -199,7 +201,7 @@ class Cluster:
         self.events = {stream_asset("pestroutes", "customer"): SimpleNamespace(extra=None)}
         self.xcoms: dict[str, Any] = {}
 
-    def execute(self, began: str = "2026-01-31T01:00:00+00:00", try_number: int = 1) -> None:
+    def execute(self, began: str = "2026-01-31T01:00:00+00:00", try_number: int = 1, **params: Any) -> None:
         run = SimpleNamespace(start_date=datetime(2026, 1, 31, 0, 30, tzinfo=UTC))
         ti = SimpleNamespace(
             dag_id="d",
@@ -209,7 +211,7 @@ class Cluster:
             start_date=datetime.fromisoformat(began),
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
         )
-        context = {"params": {}, "ti": ti, "dag_run": run, "run_id": "r", "dag": None, "outlet_events": self.events}
+        context = {"params": params, "ti": ti, "dag_run": run, "run_id": "r", "dag": None, "outlet_events": self.events}
         self.task.execute(context)
 
     @property
@@ -256,7 +258,10 @@ def test_a_pod_that_succeeded_without_its_record_has_failed(
 
 @pytest.mark.parametrize(
     ("code", "message", "phase"),
-    [(0, "", "Succeeded"), (137, "", "Failed"), (None, "", "Failed"), (None, "", "Succeeded"), (73, SUMMARY, "Failed")],
+    [
+        *((0, "", "Succeeded"), (137, "", "Failed"), (None, "", "Failed"), (None, "", "Succeeded")),
+        *((73, SUMMARY, "Failed"), (143, "", "Failed"), (143, SUMMARY, "Failed")),
+    ],
 )
 def test_who_cannot_name_a_load_needs_one_committed_since_the_attempts_began(
     cluster: Callable[..., Cluster], commit: Any, code: int | None, message: str, phase: str
@@ -272,6 +277,37 @@ def test_who_cannot_name_a_load_needs_one_committed_since_the_attempts_began(
     assert run.xcoms["return_value"]["load_id"] == "theirs"
 
 
+@pytest.mark.parametrize("code", [73, 137, 143, None])
+@pytest.mark.parametrize(
+    ("full_refresh", "params", "counts"),
+    [
+        pytest.param(False, {}, True, id="whatever window the lake gave"),
+        pytest.param(False, {"since": "2026-01-30T01:00:00+01:00"}, True, id="the backfill's own window"),
+        pytest.param(False, {"since": "2026-01-01T00:00:00Z"}, False, id="not the backfill's window"),
+        pytest.param(True, {}, False, id="no full load"),
+    ],
+)
+def test_who_cannot_name_a_load_needs_one_of_what_was_asked_for(
+    cluster: Callable[..., Cluster],
+    commit: Any,
+    code: int | None,
+    full_refresh: bool,
+    params: dict[str, Any],
+    counts: bool,
+) -> None:
+    """The record in the lake is of the incremental window from January 30 to 31."""
+    from airflow.providers.common.compat.sdk import AirflowException
+
+    commit(load_id="theirs")
+    run = cluster(code, full_refresh=full_refresh)
+    if counts:
+        run.execute(**params)
+        assert run.xcoms["return_value"]["load_id"] == "theirs"
+    else:
+        with pytest.raises(AirflowException, match="no commit record of a load of these attempts"):
+            run.execute(**params)
+
+
 @pytest.mark.parametrize("code", [64, 77, 78])
 def test_permanent_codes_fail_at_once(cluster: Callable[..., Cluster], code: int) -> None:
     from airflow.providers.common.compat.sdk import AirflowFailException
@@ -282,7 +318,7 @@ def test_permanent_codes_fail_at_once(cluster: Callable[..., Cluster], code: int
     assert run.deleted
 
 
-@pytest.mark.parametrize("code", [1, 65, 69, 70, 143])
+@pytest.mark.parametrize("code", [1, 65, 69, 70])
 def test_other_codes_are_retried(cluster: Callable[..., Cluster], commit: Any, code: int) -> None:
     from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 

@@ -61,6 +61,7 @@ if does.get("commit", "exit" not in does):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"full-{{end}}.json").write_text(json.dumps({{
         "format": 1, "source": "pestroutes", "stream": stream, "mode": "full", "window": f"full-{{end}}",
+        "since": None,
         "load_id": load_id, "started_at": now.isoformat(), "committed_at": now.isoformat(), "records": 3, "bytes": 30,
         "quarantined": 0, "parts": []}}))
 if does.get("kill"):
@@ -173,6 +174,8 @@ def test_no_secret_in_logs_xcom_or_rendered_templates(
         pytest.param([{"commit": False}, {}], "success", 2, id="said success, committed nothing"),
         pytest.param([{"kill": True}], "success", 1, id="killed after its commit"),
         pytest.param([{"kill": True, "commit": False}, {}], "success", 2, id="killed before its commit"),
+        pytest.param([{"exit": 143, "commit": True}], "success", 1, id="asked to end after its commit"),
+        pytest.param([{"exit": 143}, {}], "success", 2, id="asked to end before its commit"),
         pytest.param([{"exit": 73, "commit": True}], "success", 1, id="taken over, and committed by the other"),
         pytest.param([{"exit": 73}, {}], "success", 2, id="taken over by one that is not done"),
     ],

@@ -49,7 +49,7 @@ def bodies(pages: list[Page]) -> list[bytes]:
         ((), 3, []),
         ((5,), 5, [5]),
         ((7,), 3, [3, 3, 1]),  # a page larger than a part is cut
-        ((1, 7, 1), 3, [1, 3, 3, 2]),
+        ((1, 7, 1), 3, [1, 3, 3, 1, 1]),  # and noted at once, so its last part ends with it
     ],
 )
 def test_a_part_closes_before_the_page_that_would_pass_its_records(

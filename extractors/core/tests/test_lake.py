@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable, TransloadError
-from transload.lake import Lake, PreconditionFailed, Stored, honours_conditions, open_lake, put_once
+from transload.lake import Lake, PreconditionFailed, Stored, honours_conditions, open_lake, put_once, scratch
 
 LATER = datetime.now(UTC) + timedelta(days=1)
 both_lakes = pytest.mark.parametrize("lake_url", ["directory", "s3"], indirect=True)
@@ -211,7 +211,8 @@ def test_a_write_that_somebody_else_was_before_is_refused(lake: Lake) -> None:
 
 @both_lakes
 def test_both_lakes_honour_conditions_and_keep_nothing_of_the_probe(lake: Lake) -> None:
-    assert honours_conditions(lake, "a/_probe")
+    with scratch(lake, "a/_probe") as key:
+        assert honours_conditions(lake, key)
     assert keys(lake) == []
 
 
@@ -219,7 +220,8 @@ def test_a_store_that_ignores_conditions_is_found_out(careless_store: Any, monke
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
     lake = open_lake("s3://raw/x", careless_store.endpoint_url)
-    assert not honours_conditions(lake, "a/_probe")
+    with scratch(lake, "a/_probe") as key:
+        assert not honours_conditions(lake, key)
     assert careless_store.objects == {}
 
 
@@ -358,3 +360,72 @@ def test_a_full_disk_is_unavailable_and_leaves_nothing(directory_lake: Lake) -> 
             write_pieces(directory_lake)
     assert keys(directory_lake) == []
     assert directory_lake.unfinished("a/", LATER, remove=False) == 0
+
+
+def vanishing(monkeypatch: pytest.MonkeyPatch, times: int) -> list[int]:
+    """Another process removes the folder, empty as it is, right after it was made."""
+    made, left = Path.mkdir, [times]
+
+    def mkdir(path: Path, *given: Any, **options: Any) -> None:
+        made(path, *given, **options)
+        if left[0] and path.name == "folder":
+            left[0] -= 1
+            path.rmdir()
+
+    monkeypatch.setattr(Path, "mkdir", mkdir)
+    return left
+
+
+def test_a_folder_that_vanishes_while_it_is_written_to_is_made_again(
+    directory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = vanishing(monkeypatch, 2)
+    directory_lake.put("a/folder/1", b"x")
+    assert left == [0]
+    directory_lake.delete(["a/folder/1"])
+    left[0] = 2
+    writer = directory_lake.create("a/folder/2")
+    writer.close()
+    assert left == [0]
+    assert keys(directory_lake) == ["a/folder/2"]
+    directory_lake.delete(["a/folder/2"])
+    left[0] = 1_000_000
+    with pytest.raises(LakeUnavailable):
+        directory_lake.put("a/folder/3", b"x")
+
+
+def test_many_that_write_and_remove_in_one_folder_do_not_disturb_one_another(directory_lake: Lake) -> None:
+    def work(n: int) -> int:
+        won = 0
+        for _ in range(150):
+            directory_lake.put(f"a/b/{n}", b"x")
+            try:
+                directory_lake.put("a/b/shared", b"%d" % n, absent=True)
+            except PreconditionFailed:
+                continue
+            finally:
+                directory_lake.delete([f"a/b/{n}"])
+            won += 1
+            # Nobody else may hold it as well, though the folder comes and goes.
+            assert content(directory_lake, "a/b/shared") == b"%d" % n
+            directory_lake.delete(["a/b/shared"])
+        return won
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(work, range(8))) > 0
+
+
+def test_an_unfinished_file_that_vanishes_while_it_is_looked_at_is_passed_over(
+    directory_lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    writer = directory_lake.create("a/part")
+    look = Path.stat
+
+    def stat(path: Path, **options: Any) -> Any:
+        if path.name.endswith(".tmp"):
+            path.unlink()
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert directory_lake.unfinished("a/", LATER, remove=True) == 0
+    writer.abort()

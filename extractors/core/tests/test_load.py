@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import permutations
 from typing import Any
 
 import pytest
 
-from transload.errors import WindowTaken
+from transload.errors import AccessDenied, LakeUnavailable, Stopped, WindowTaken
 from transload.lake import Lake
 from transload.layout import StreamKeys, commit_records, open_checkpoints
 from transload.load import Load
 from transload.page import Page
+from transload.prune import prune_stream
 from transload.window import Window
 
 KEYS = StreamKeys("source", "stream")
@@ -342,3 +344,84 @@ def test_the_commit_record_counts_what_was_written(
     )
     assert record.started_at < record.committed_at
     assert list(commit_records(directory_lake, KEYS)) == [record]
+
+
+@pytest.mark.parametrize("error", [LakeUnavailable("down"), AccessDenied("may not delete")])
+def test_a_checkpoint_that_cannot_be_removed_does_not_undo_the_commit(
+    directory_lake: Lake,
+    make_load: MakeLoad,
+    make_pages: MakePages,
+    pour: Pour,
+    committed: Read,
+    objects: Objects,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    load = make_load(directory_lake)
+    load.begin()
+    pour(load, make_pages(2))
+
+    def fails(keys: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patched, caplog.at_level(logging.WARNING, "transload"):
+        patched.setattr(directory_lake, "delete", fails)
+        record = load.commit()
+        again = make_load(directory_lake).begin()
+    assert record.records == 2
+    assert again is not None
+    assert (again.load_id, again.parts) == (record.load_id, record.parts)
+    assert [said.levelname for said in caplog.records] == ["WARNING", "WARNING"]
+    assert str(error) in str(vars(caplog.records[0]))
+    assert committed(directory_lake) == bodies(make_pages(2))
+    assert make_load(directory_lake).begin() == again
+    assert objects(directory_lake, "_checkpoints") == []
+
+
+def test_a_signal_while_the_checkpoint_is_removed_ends_the_run(
+    directory_lake: Lake, make_load: MakeLoad, make_pages: MakePages, pour: Pour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load = make_load(directory_lake)
+    load.begin()
+    pour(load, make_pages(2))
+
+    def stopped(keys: Any) -> None:
+        raise Stopped(15)
+
+    monkeypatch.setattr(directory_lake, "delete", stopped)
+    with pytest.raises(Stopped):
+        load.commit()
+
+
+@both_lakes
+def test_what_prune_took_between_the_last_part_and_the_commit_is_not_committed(
+    lake: Lake, make_load: MakeLoad, make_pages: MakePages, pour: Pour, committed: Read, objects: Objects
+) -> None:
+    load = make_load(lake)
+    load.begin()
+    pour(load, make_pages(3))
+    assert prune_stream(lake, KEYS, datetime.now(UTC) + timedelta(days=1), dry_run=False).objects == 1
+    with pytest.raises(WindowTaken, match="prune"):
+        load.commit()
+    assert objects(lake) == []
+    assert committed(lake) == []
+
+
+def test_a_commit_says_that_the_load_is_at_work(
+    directory_lake: Lake,
+    make_load: MakeLoad,
+    make_pages: MakePages,
+    pour: Pour,
+    ticking: Callable[[], datetime],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    load = make_load(directory_lake, clock=ticking)
+    load.begin()
+    pour(load, make_pages(3))
+    noted = checkpoint_of(directory_lake)
+    monkeypatch.setattr(directory_lake, "delete", lambda keys: None)
+    record = load.commit()
+    kept = checkpoint_of(directory_lake)
+    assert kept.updated_at > noted.updated_at
+    assert (kept.parts, kept.token, kept.load_id) == (noted.parts, noted.token, record.load_id)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import transload.prune as prune_module
 from transload.errors import WindowTaken
 from transload.lake import Lake
 from transload.lake_directory import DirectoryLake
@@ -87,6 +88,44 @@ def test_an_open_load_that_was_at_work_lately_keeps_even_its_old_parts(
     before = objects(directory_lake)
     assert prune(directory_lake).objects == 0
     assert objects(directory_lake) == before
+
+
+@pytest.mark.parametrize("lake_url", ["directory", "s3"], indirect=True)
+def test_an_idle_load_that_goes_to_work_while_prune_looks_keeps_its_parts(
+    lake: Lake, begin: Begin, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It commits after prune has read its checkpoint, and before prune removes that."""
+    idle = begin(lake, OLD)
+    found = prune_module.open_checkpoints
+
+    def looks(*given: Any) -> Any:
+        seen = list(found(*given))
+        record.append(idle.commit())
+        return seen
+
+    record: list[CommitRecord] = []
+    monkeypatch.setattr(prune_module, "open_checkpoints", looks)
+    assert prune(lake, before=TOMORROW).objects == 0
+    assert {part.key for part in record[0].parts} <= set(objects(lake))
+
+
+@pytest.mark.parametrize("lake_url", ["directory", "s3"], indirect=True)
+def test_an_idle_load_that_would_commit_while_prune_removes_it_is_fenced(
+    lake: Lake, begin: Begin, objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It tries to commit after prune has read the commit records, and before prune removes its parts."""
+    idle = begin(lake, OLD)
+    found = prune_module.commit_records
+
+    def looks(*given: Any) -> Any:
+        seen = list(found(*given))
+        with pytest.raises(WindowTaken):
+            idle.commit()
+        return seen
+
+    monkeypatch.setattr(prune_module, "commit_records", looks)
+    assert prune(lake, before=TOMORROW).objects == 2
+    assert objects(lake) == []
 
 
 def test_what_is_young_stays(directory_lake: DirectoryLake, begin: Begin, objects: Objects) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from transload.errors import ConfigError, LakeUnavailable
-from transload.lake import Lake
+from transload.lake import Lake, ObjectInfo, Stored
 from transload.layout import StreamKeys, commit_records, committed_windows, open_checkpoints
 from transload.records import (
     Checkpoint,
@@ -68,6 +69,30 @@ def test_fields_that_a_newer_release_added_are_passed_over() -> None:
 def test_what_is_no_record_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(LakeUnavailable, match=r"_loads/x\.json cannot be read as a CommitRecord.*restore it"):
         read(data, CommitRecord, "_loads/x.json")
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b" \n\n"])
+def test_an_empty_file_is_said_to_be_empty(data: bytes) -> None:
+    for kind in (CommitRecord, Checkpoint):
+        with pytest.raises(LakeUnavailable, match=r"_loads/x\.json is empty: restore it, or move it away"):
+            read(data, kind, "_loads/x.json")  # type: ignore[type-var]
+
+
+class MarkedLake:
+    """A lake whose folders have objects of their own, empty, as consoles of object stores make them."""
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        yield ObjectInfo(prefix, 0, datetime(2026, 1, 31, tzinfo=UTC))
+
+    def get(self, key: str) -> Stored:
+        return Stored(b"", "")
+
+
+def test_the_empty_object_of_a_folder_is_passed_over() -> None:
+    lake: Any = MarkedLake()
+    assert list(committed_windows(lake, KEYS)) == []
+    assert list(commit_records(lake, KEYS)) == []
+    assert list(open_checkpoints(lake, KEYS)) == []
 
 
 def test_moments_are_written_to_the_millisecond_and_nothing_else_is_touched() -> None:

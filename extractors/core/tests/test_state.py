@@ -16,7 +16,7 @@ from transload.lake import ObjectInfo, Stored
 from transload.layout import StreamKeys
 from transload.records import Checkpoint, CommitRecord, UnknownFields, write
 from transload.state import Asked, Chosen, choose_window
-from transload.window import Mode, Window
+from transload.window import Mode, Window, iso
 
 KEYS = StreamKeys("source", "stream")
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -193,12 +193,59 @@ def test_an_end_ahead_of_the_clock_is_refused() -> None:
     assert choose(MemoryLake(), until=NOW + timedelta(minutes=4)).window.until == NOW + timedelta(minutes=4)
 
 
-def test_a_clock_that_ran_ahead_leaves_no_gap_when_it_is_right_again() -> None:
+def test_a_clock_that_ran_ahead_leaves_no_gap_between_the_windows_when_it_is_right_again() -> None:
+    """What changes between day 10 and day 50 is unread all the same: extract refuses a clock that differs from the lake's."""
     ahead = choose(MemoryLake(), now=at(50)).window
     lake = MemoryLake().commit(ahead)
     back = choose(lake, now=at(10)).window
     assert back == span(0, 10)
     assert choose(lake.commit(back), now=at(60)).window == span(50, 60)
+
+
+FULL = Window("full", None, at(2))
+
+
+@pytest.mark.parametrize(
+    ("windows", "until", "holes"),
+    [
+        ([span(0, 3), span(3, 7)], 9, []),
+        ([span(0, 3), span(2, 7)], 9, []),
+        ([span(0, 3), span(5, 7)], 9, [(3, 5)]),
+        ([span(0, 3), span(5, 7), span(6, 8), span(8.5, 9)], 9.5, [(3, 5), (8, 8.5)]),
+        ([span(0, 3), span(5, 7), span(2, 6)], 9, []),
+        # A full load stands for everything up to its end.
+        ([FULL, span(2, 7)], 9, []),
+        ([span(0, 1), FULL, span(3, 7)], 9, [(2, 3)]),
+        # What is committed beyond the end counts as well, and what this run loads itself is no hole.
+        ([span(0, 3), span(1, 9), span(5, 7)], 8, []),
+        ([span(0, 3), span(6, 9)], 5, []),
+        # A sample stands for nothing.
+        ([span(0, 3), Window("sample", None, at(4)), span(5, 7)], 9, [(3, 5)]),
+    ],
+)
+def test_a_hole_behind_the_chosen_window_is_named(
+    windows: list[Window], until: float, holes: list[tuple[float, float]], caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("WARNING", "transload"):
+        choose(MemoryLake().commit(*windows), until=at(until))
+    assert [said.getMessage() for said in caplog.records] == [
+        f"nothing is committed between {iso(at(end))} and {iso(at(begin))}: "
+        f"load it with --since {iso(at(end))} --until {iso(at(begin))}"
+        for end, begin in holes
+    ]
+
+
+def test_a_hole_that_the_look_back_reaches_is_not_named(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("WARNING", "transload"):
+        chosen = choose(MemoryLake().commit(span(0, 3), span(5, 7)), until=at(9), look_back=4)
+    assert chosen.window == span(3, 9)
+    assert caplog.records == []
+
+
+def test_an_open_load_whose_window_is_committed_is_not_gone_on_with() -> None:
+    """Its checkpoint could not be removed after the commit."""
+    lake = MemoryLake().commit(span(0, 3), span(3, 7)).leave_open(span(3, 7), implicit=True)
+    assert choose(lake) == Chosen(Window("incremental", at(7), NOW), implicit=True)
 
 
 @dataclass(frozen=True)

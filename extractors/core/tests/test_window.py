@@ -82,6 +82,12 @@ def test_what_is_no_moment_is_refused(text: str) -> None:
         moment(text, "--since")
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+05:00", "9999-12-31T23:59:59-05:00"])
+def test_a_moment_that_is_outside_the_calendar_in_utc_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--start: .*between the years 1 and 9999"):
+        moment(text, "--start")
+
+
 @given(value=moments, hours=st.integers(-14, 14))
 def test_a_moment_is_written_in_utc_and_read_back(value: datetime, hours: int) -> None:
     elsewhere = value.astimezone(timezone(timedelta(hours=hours)))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -23,7 +24,7 @@ from transload.errors import (
     interrupted,
 )
 from transload.flow import Limits, flow
-from transload.lake import Lake, honours_conditions
+from transload.lake import Lake, honours_conditions, scratch
 from transload.layout import StreamKeys
 from transload.load import Load, LoadSettings
 from transload.masking import Mask, mask_pages
@@ -40,6 +41,9 @@ log = logging.getLogger(__name__)
 
 # What ends the whole run: the next stream would meet the same.
 _ENDS_THE_RUN = (AccessDenied, ConfigError, Interrupted, LakeUnavailable, QuotaExhausted)
+
+# Windows end at this machine's time: a clock that is ahead commits a window whose changes are still to come.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,41 +75,70 @@ def extract(
     """Load each stream, one after the other, and say what became of each.
 
     A stream that fails does not keep the others from being loaded, unless they would fail as well. Nothing is raised:
-    the summary has the first error and its exit code.
+    the summary has the error that ended the run, else the first one, and its exit code.
     """
     began, clock_began = plan.clock(), time.monotonic()
     loads: list[LoadSummary] = []
-    first: TransloadError | None = None
+    error: TransloadError | None = None
     try:
         if plan.fencing:
-            _demand_conditions(lake, source)
-    except TransloadError as error:
-        first = error
-    except KeyboardInterrupt as error:
-        first = interrupted(error)
-    if first:
-        log.error(redact(str(first)), extra={"error": type(first).__name__})
-    for stream in () if first else streams:
+            demand_conditions(lake, source)
+    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - the summary has it
+        error = _failed(raised, redact)
+    for stream in () if error else streams:
         summary, failed = _extract_stream(source, stream, plan, lake, connection, redact)
         loads.append(summary)
-        first = first or failed
         if isinstance(failed, _ENDS_THE_RUN):
+            error = failed
             break
+        error = error or failed
+    loads.extend(LoadSummary(stream=stream.name) for stream in streams[len(loads) :])  # not started
     return Summary(
         source=source.name, version=source.version, destination=lake.url,
-        exit_code=first.exit_code if first else 0, error=problem(first, redact),
-        retry_at=first.retry_at if isinstance(first, QuotaExhausted) else None,
+        exit_code=error.exit_code if error else 0, error=problem(error, redact),
+        retry_at=error.retry_at if isinstance(error, QuotaExhausted) else None,
         started_at=began.replace(microsecond=0), seconds=round(time.monotonic() - clock_began, 3),
         requests=connection.requests, quota=connection.quota(), loads=loads,
     )  # fmt: skip
 
 
-def _demand_conditions(lake: Lake, source: Source) -> None:
-    if not honours_conditions(lake, f"{source.name}/_probe-{time.time_ns()}"):
-        raise ConfigError(
-            f"{lake.url}: this store ignores conditional writes, so two runs at once could both commit. "
-            "Use another store, or accept that with --no-fencing"
+def demand_conditions(lake: Lake, source: Source) -> None:
+    """Write a scratch object, to see that the store honours conditional writes and that its clock is ours.
+
+    Raises:
+        ConfigError: it ignores them, or the clocks differ.
+        TransloadError: it cannot be written to.
+    """
+    began = datetime.now(UTC)
+    folder = f"{source.name}/_probe-{secrets.token_hex(8)}/"
+    with scratch(lake, f"{folder}object") as key:
+        if not honours_conditions(lake, key):
+            raise ConfigError(
+                f"{lake.url}: this store ignores conditional writes, so two runs at once could both commit. "
+                "Use another store, or accept that with --no-fencing"
+            )
+        for found in lake.list(folder):
+            differ = max(began - found.modified, found.modified - datetime.now(UTC))
+            if differ > _CLOCKS_DIFFER:
+                shown_as = timedelta(seconds=round(differ.total_seconds()))
+                raise ConfigError(
+                    f"{lake.url}: this machine's clock differs from the lake's by {shown_as} (h:m:s): set it right"
+                )
+
+
+def _failed(raised: BaseException, redact: Redactor, **about: str) -> TransloadError:
+    """Log what ended a stream or the run, and give it as an error of the tree."""
+    if isinstance(raised, TransloadError):
+        error = raised
+    elif isinstance(raised, KeyboardInterrupt):
+        error = interrupted(raised)
+    else:
+        error = TransloadError(
+            f"a bug of Transload: {type(raised).__name__}: {raised}; run it again with --debug and report what it prints"
         )
+    trace = raised if type(error) is TransloadError and log.isEnabledFor(logging.DEBUG) else None
+    log.error(redact(str(error)), exc_info=trace, extra={**about, "error": type(error).__name__})
+    return error
 
 
 def _extract_stream(
@@ -117,12 +150,8 @@ def _extract_stream(
     failed: TransloadError | None = None
     try:
         record = _load_stream(source, stream, plan, lake, connection, begun)
-    except TransloadError as error:
-        failed = error
-    except KeyboardInterrupt as error:
-        failed = interrupted(error)
-    if failed:
-        log.error(redact(str(failed)), extra={"stream": stream.name, "error": type(failed).__name__})
+    except (Exception, KeyboardInterrupt) as raised:  # noqa: BLE001 - the summary has it, and the next stream goes on
+        failed = _failed(raised, redact, stream=stream.name)
     seconds = round(time.monotonic() - began, 3)
     summary = _summary(stream, record, begun)
     return replace(summary, seconds=seconds, error=problem(failed, redact)), failed

@@ -100,6 +100,9 @@ class _Writer:
         for name, count in page.notes.items():
             tally.notes[name] = tally.notes.get(name, 0) + count
         self._reject(page.rejected)
+        if self._closed:
+            # A page that was cut: its parts and its token are noted together, at once.
+            self._note()
 
     def finish(self) -> None:
         """Close what is open, and note it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import email.utils
 import http.cookiejar
+import io
 import logging
 import threading
 import time
@@ -20,7 +21,7 @@ import requests.adapters
 import tenacity
 import urllib3.exceptions
 
-from transload.errors import Interrupted, SourceUnavailable, TransloadError
+from transload.errors import ConfigError, Interrupted, SourceUnavailable, TransloadError
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,7 @@ class HttpClient:
         adapter = requests.adapters.HTTPAdapter(pool_connections=1, pool_maxsize=connections)
         self._session.mount("https://", adapter)
         self._session.mount("http://", adapter)
+        self._environment_read = False
         self._retry_seconds, self._stop, self._redact = retry_seconds, stop, redact
         self._count_lock = threading.Lock()
         self.requests = 0
@@ -121,6 +123,7 @@ class HttpClient:
 
         Raises:
             SourceUnavailable: no usable answer within the deadline.
+            ConfigError: the URL is none, or a header cannot be sent.
             TransloadError: what ``read`` raised.
         """
         began = time.monotonic()
@@ -159,15 +162,30 @@ class HttpClient:
 
     def _send(self, method: str, url: str, params: Mapping[str, str] | None, data: Mapping[str, str] | None) -> Answer:
         try:
+            self._read_environment(url)
             with self._session.request(
                 method, url, params=params, data=data, stream=True, allow_redirects=False,
                 timeout=(CONNECT_SECONDS, READ_SECONDS),
             ) as response:  # fmt: skip
                 return Answer(response.status_code, response.headers, _body(response, url))
-        except (requests.exceptions.InvalidURL, requests.exceptions.MissingSchema) as error:
-            raise SourceUnavailable(self._redact(f"{url!r} is no URL: {error}")) from error
+        except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
+            # From None, and not quoted: both errors show the value, which may be a secret.
+            raise ConfigError(
+                f"{url}: a header cannot be sent: a credential holds a line break, begins with a space, or is not Latin-1"
+            ) from None
+        except _NO_URL as error:
+            raise ConfigError(self._redact(f"{url!r} is no URL: {error}")) from error
         except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
             raise Transient(self._redact(f"{url}: {_reason(error)}")) from error
+
+    def _read_environment(self, url: str) -> None:
+        """Proxies and certificate authorities as the environment has them, once: requests would read them at every call."""
+        with self._count_lock:
+            if not self._environment_read:
+                found = self._session.merge_environment_settings(url, {}, True, None, None)
+                self._session.trust_env = False
+                self._session.proxies, self._session.verify = found["proxies"], found["verify"]
+                self._environment_read = True
 
     def _stop_retrying(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
@@ -192,6 +210,13 @@ class HttpClient:
         )
 
 
+_NO_URL = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidSchema,
+    urllib3.exceptions.LocationValueError,
+    ValueError,  # the standard library's own parser, of brackets that do not match
+)
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=0.5, max=60)
 
 
@@ -205,23 +230,25 @@ def _wait(state: tenacity.RetryCallState) -> float:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """The seconds of a Retry-After header, given as seconds or as an HTTP date; None if there is none that can be read."""
     value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isascii() and value.isdecimal():
         return float(value)
     try:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
 def _body(response: requests.Response, url: str) -> bytes:
     """The whole body; a server that drips for longer than ``ANSWER_SECONDS`` is given up."""
     deadline = time.monotonic() + ANSWER_SECONDS
-    pieces: list[bytes] = []
-    for piece in response.iter_content(_PIECE):
-        pieces.append(piece)
+    # One buffer that grows, and gives its bytes without a copy: many small pieces would leave holes in the heap.
+    whole = io.BytesIO()
+    # read1 gives what has come; iter_content would wait until the piece is full, however slowly that comes.
+    while piece := response.raw.read1(_PIECE, decode_content=True):
+        whole.write(piece)
         if time.monotonic() > deadline:
             raise Transient(f"{url}: the answer was not complete after {ANSWER_SECONDS:.0f} s")
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    return whole.getvalue()
 
 
 def _reason(error: Exception) -> str:

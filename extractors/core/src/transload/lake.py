@@ -7,7 +7,7 @@ object's version (``etag``) changes with every write.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -146,26 +146,29 @@ def put_once(lake: Lake, key: str, data: bytes, *, etag: str | None, fencing: bo
         raise
 
 
+@contextmanager
+def scratch(lake: Lake, key: str) -> Iterator[str]:
+    """An object that is there as long as the context lasts: its key, which nobody else may use at the same time."""
+    lake.put(key, b"probe\n")
+    try:
+        yield key
+    finally:
+        # Should this fail, what matters is known already.
+        with suppress(LakeUnavailable):
+            lake.delete([key])
+
+
 def honours_conditions(lake: Lake, key: str) -> bool:
     """Whether the store refuses a conditional write whose condition does not hold.
 
     Args:
         lake: the store.
-        key: of a scratch object that is made and removed.
-
-    Raises:
-        LakeUnavailable: the scratch object could not be written at all.
+        key: of an object that is there, such as a ``scratch`` one; where the store ignores conditions it is overwritten.
     """
-    lake.put(key, b"probe\n")
-    try:
-        for match in (None, '"00000000000000000000000000000000"'):
-            try:
-                lake.put(key, b"probe again\n", match=match, absent=match is None)
-            except PreconditionFailed:
-                continue
-            return False
-        return True
-    finally:
-        # Should this fail, what matters is known already.
-        with suppress(LakeUnavailable):
-            lake.delete([key])
+    for match in (None, '"00000000000000000000000000000000"'):
+        try:
+            lake.put(key, b"probe again\n", match=match, absent=match is None)
+        except PreconditionFailed:
+            continue
+        return False
+    return True

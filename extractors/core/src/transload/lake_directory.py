@@ -7,16 +7,21 @@ import fcntl
 import hashlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable
 from transload.lake import ObjectInfo, PreconditionFailed, Stored
 
 _TEMPORARY = ".tmp"
 _PIECE = 1 << 20
+# How often a folder is made that other processes remove, empty, before anything is in it.
+_TRIES = 20
+
+Made = TypeVar("Made")
 
 
 class DirectoryLake:
@@ -44,8 +49,8 @@ class DirectoryLake:
 
     def put(self, key: str, data: bytes, *, match: str | None = None, absent: bool = False) -> str:
         path = self._path(key)
-        with _explaining("write", key):
-            path.parent.mkdir(parents=True, exist_ok=True)
+
+        def write() -> str:
             with _locked(path.parent):
                 found = self.get(key)
                 if (absent and found is not None) or (match is not None and (found is None or found.etag != match)):
@@ -57,13 +62,15 @@ class DirectoryLake:
                 except BaseException:
                     writer.abort()
                     raise
-        return _etag(data)
+            return _etag(data)
+
+        with _explaining("write", key):
+            return _in_folder(path.parent, write)
 
     def create(self, key: str) -> _FileWriter:
         path = self._path(key)
         with _explaining("write", key):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            return _FileWriter(path, key)
+            return _in_folder(path.parent, lambda: _FileWriter(path, key))
 
     @contextmanager
     def open(self, key: str) -> Iterator[Iterator[bytes]]:
@@ -98,7 +105,7 @@ class DirectoryLake:
         for path in self._files(prefix):
             if not path.name.endswith(_TEMPORARY):
                 continue
-            with _explaining("remove", self._key(path)):
+            with _explaining("remove", self._key(path)), suppress(FileNotFoundError):  # its writer may end just now
                 if path.stat().st_mtime < before.timestamp():
                     count += 1
                     if remove:
@@ -124,7 +131,8 @@ class DirectoryLake:
     def _remove_empty(self, folder: Path) -> None:
         while folder != self._root and folder.is_relative_to(self._root):
             try:
-                folder.rmdir()
+                with _locked(folder):  # a writer that holds the lock relies on the folder
+                    folder.rmdir()
             except OSError:
                 return  # not empty, or somebody else removed it
             folder = folder.parent
@@ -161,11 +169,26 @@ def _etag(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def _in_folder(folder: Path, make: Callable[[], Made]) -> Made:
+    """Do what needs a folder, which is made; once more when another process removed it, empty, in between."""
+    for left in range(_TRIES - 1, -1, -1):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return make()
+        except (FileNotFoundError, FileExistsError):
+            if not left:
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of a folder. Raises FileNotFoundError if it was removed, or made anew, while waiting for that."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if not os.path.samestat(os.fstat(descriptor), folder.stat()):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(folder))
         yield
     finally:
         os.close(descriptor)

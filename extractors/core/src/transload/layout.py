@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from transload.lake import Lake
+from transload.lake import Lake, ObjectInfo
 from transload.part import SUFFIX, Compression
 from transload.records import Checkpoint, CommitRecord, read
 from transload.window import Window
@@ -80,12 +80,17 @@ def _window_of(key: str) -> Window | None:
     return Window.parse(key.rpartition("/")[2].removesuffix(".json"))
 
 
+def _files(lake: Lake, folder: str) -> Iterator[ObjectInfo]:
+    """What is in a folder, without the empty objects that consoles of object stores make for folders themselves."""
+    return (found for found in lake.list(folder) if not found.key.endswith("/"))
+
+
 def committed_windows(lake: Lake, keys: StreamKeys) -> Iterator[Window]:
     """The windows that have a commit record: read off the names, so that ten thousand loads cost ten requests.
 
     Only compacted files, whose names are no window's, are opened.
     """
-    for found in lake.list(keys.loads):
+    for found in _files(lake, keys.loads):
         window = _window_of(found.key)
         if window is not None:
             yield window
@@ -101,7 +106,7 @@ def commit_records(lake: Lake, keys: StreamKeys) -> Iterator[CommitRecord]:
     the file of its own is newer."""
     compacted: dict[str, CommitRecord] = {}
     seen: set[str] = set()
-    for found in lake.list(keys.loads):
+    for found in _files(lake, keys.loads):
         for record in _records(lake, found.key):
             if _window_of(found.key) is None:
                 compacted[record.window] = record
@@ -118,7 +123,7 @@ def _records(lake: Lake, key: str) -> list[CommitRecord]:
 
 def open_checkpoints(lake: Lake, keys: StreamKeys) -> Iterator[tuple[str, Checkpoint]]:
     """The keys and contents of the checkpoints of loads that are open."""
-    for found in lake.list(keys.checkpoints):
+    for found in _files(lake, keys.checkpoints):
         stored = lake.get(found.key)
         if stored is not None:
             for checkpoint in read(stored.data, Checkpoint, found.key):

@@ -16,7 +16,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from transload.errors import WindowTaken
+from transload.errors import AccessDenied, LakeUnavailable, WindowTaken
 from transload.lake import Lake, PreconditionFailed, put_once
 from transload.layout import StreamKeys, new_load_id
 from transload.part import Compression
@@ -107,7 +107,7 @@ class Load:
             record = read(committed.data, CommitRecord, commit_key)[-1] if committed else None
             old = read(found.data, Checkpoint, checkpoint_key)[-1] if found else None
             if record is not None and old is not None and record.load_id == old.load_id:
-                self.lake.delete([checkpoint_key])
+                self._remove_checkpoint()
                 self.resumed = True
                 return record
             try:
@@ -159,7 +159,7 @@ class Load:
             progress: further fields of the checkpoint that have changed.
 
         Raises:
-            WindowTaken: another attempt has taken the window over, or committed it.
+            WindowTaken: another attempt has taken the window over, or committed it; or prune has removed the load.
         """
         opened = self.checkpoint
         grown = replace(
@@ -168,22 +168,35 @@ class Load:
         try:
             self._write_checkpoint(grown, self._checkpoint_etag)
         except PreconditionFailed:
-            raise self._taken("another attempt took it over") from None
+            raise self._taken("another attempt took it over, or prune removed it") from None
 
     def commit(self) -> CommitRecord:
         """Make the load visible, and with the same write its predecessor on this window invisible.
 
         Raises:
-            WindowTaken: another attempt committed the window first.
+            WindowTaken: another attempt took the window over, or committed it first; or prune has removed the load.
         """
+        # A load that was idle may have lost its parts to prune: its checkpoint went first. From here on it is at work again.
+        self.add([], self.checkpoint.token)
         record = self._record()
         key = self.keys.commit(self.window)
         try:
             put_once(self.lake, key, write(record), etag=self._commit_etag, fencing=self.settings.fencing)
         except PreconditionFailed:
             raise self._taken("another attempt committed it first") from None
-        self.lake.delete([self.keys.checkpoint(self.window)])
+        self._remove_checkpoint()
         return record
+
+    def _remove_checkpoint(self) -> None:
+        """Of a committed load: when that fails, the load is committed all the same."""
+        key = self.keys.checkpoint(self.window)
+        try:
+            self.lake.delete([key])
+        except (LakeUnavailable, AccessDenied) as error:
+            log.warning(
+                "committed, but the checkpoint could not be removed: prune removes it, or the next load of this window",
+                extra={"key": key, "reason": str(error)},
+            )
 
     def _record(self) -> CommitRecord:
         opened, settings = self.checkpoint, self.settings

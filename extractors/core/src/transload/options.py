@@ -83,7 +83,8 @@ _EXTRACT: tuple[Callable[[Any], Any], ...] = (
     option("limit", "Take only so many records a stream, as a sample that dbt does not read.", type=click.IntRange(min=1)),
     option("mask", "What becomes of fields marked sensitive.", type=click.Choice(["none", "hash", "drop"]), default="none"),
     click.option("--mask-key", metavar="TEXT", envvar="TRANSLOAD_MASK_KEY",
-                 help="The secret key of --mask hash.  [env var: TRANSLOAD_MASK_KEY, TRANSLOAD_MASK_KEY_FILE]"),
+                 help="The secret key of --mask hash; without a key, short values can be guessed.  "
+                      "[env var: TRANSLOAD_MASK_KEY, TRANSLOAD_MASK_KEY_FILE]"),
     option("max-quarantined", "Fail when more records of a load than this cannot be read.",
            type=click.IntRange(min=0), default=100),
     option("look-back", "How far a window reaches behind the last one.  [default: the stream's own]",

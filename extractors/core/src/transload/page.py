@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -53,6 +54,7 @@ class Records:
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
+_COMPARABLE = frozenset(bytes([one]) for one in b'"-0123456789')
 _Scalar = str | int | float | None
 
 
@@ -87,9 +89,11 @@ def _probe(look: Look) -> _Probe:
     # An attribute a field: one that serves twice (a key that is the id) is decoded once.
     fields = dict.fromkeys((*look.primary_key, look.id_field, *([look.cursor] if look.cursor else [])))
     places = {name: f"field{n}" for n, name in enumerate(fields)}
+    # The cursor may be anything (PHP sends [] for nothing); a record is not rejected for it.
+    keys = {*look.primary_key, look.id_field}
     struct = msgspec.defstruct(
         "Probe",
-        [(place, _Scalar, None) for place in places.values()],
+        [(place, _Scalar if name in keys else msgspec.Raw, None) for name, place in places.items()],
         rename={place: name for name, place in places.items()},
         gc=False,
     )
@@ -121,7 +125,7 @@ def split(array: bytes | msgspec.Raw, look: Look) -> Records:
     if b"\n" in data or b"\r" in data:
         # Sent over several lines: a record loses its white space between tokens, and nothing else.
         raws = [msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)) for raw in raws]
-    if data.isascii() or all(_is_utf8(raw) for raw in raws):
+    if _MARK not in data and (data.isascii() or all(_is_utf8(raw) for raw in raws)):
         try:
             found = probe.many.decode(array)
             if not any(getattr(one, key) is None for key in probe.keys for one in found):
@@ -149,6 +153,8 @@ def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | N
     """What was looked up in one record, and why it is rejected, if it is."""
     if not _is_utf8(raw):
         return None, "not UTF-8"
+    if _MARK in bytes(raw):
+        return None, "an unpaired surrogate (shown as \\uffff\\ufffe\\uffff)"
     try:
         one = probe.one.decode(raw)
     except msgspec.MsgspecError as error:
@@ -159,11 +165,17 @@ def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | N
 
 def _records(raws: list[msgspec.Raw], found: list[Any], rejected: list[Rejected], probe: _Probe) -> Records:
     ids = [str(getattr(one, probe.id)) for one in found]
-    newest = None
-    if probe.cursor is not None:
-        values = (getattr(one, probe.cursor) for one in found)
-        newest = max((str(value) for value in values if value is not None), default=None)
+    newest = _newest([getattr(one, probe.cursor) for one in found]) if probe.cursor else None
     return Records(raws, ids, newest, rejected)
+
+
+def _newest(cursors: list[Any]) -> str | None:
+    """The greatest of the cursors that are a string or a number, as the vendor writes it."""
+    texts = [
+        str(one).encode() if isinstance(one, str | int | float) else bytes(one) for one in cursors if one is not None
+    ]
+    greatest = max((text for text in texts if text[:1] in _COMPARABLE), default=None)
+    return None if greatest is None else greatest.decode("utf-8", "replace").strip('"')
 
 
 def _is_utf8(raw: msgspec.Raw) -> bool:
@@ -175,6 +187,23 @@ def _is_utf8(raw: msgspec.Raw) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+# Half of a surrogate pair without the other half: an escape that stands for no character.
+_UNPAIRED = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+# Nobody writes these three: none is a character.
+_MARK = rb"\uffff\ufffe\uffff"
+
+
+def mark_unpaired(body: bytes) -> bytes:
+    """A body that JSON parsers refuse for such an escape, with each replaced by a mark of three that are no characters either.
+
+    ``split`` sends records with that mark to quarantine: neither DuckDB nor Snowflake would read them.
+    """
+    return _UNPAIRED.sub(lambda _: _MARK, body)
 
 
 def _text(raw: msgspec.Raw) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from transload.lake import Lake
+from msgspec.structs import replace
+
+from transload.lake import Lake, PreconditionFailed
 from transload.layout import StreamKeys, commit_records, load_id_of, open_checkpoints
+from transload.records import Checkpoint, read, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class _Needed:
 def prune_stream(lake: Lake, keys: StreamKeys, before: datetime, *, dry_run: bool) -> Pruned:
     """Remove a stream's uncommitted and superseded objects that are older than a moment.
 
-    An open load that was at work since then keeps all of its objects. The checkpoint of one that was not goes first, so
-    that an attempt that still holds it is fenced before its parts go.
+    An open load that was at work since then keeps all of its objects. The checkpoint of one that was not is taken over
+    first, so that an attempt that still holds it is fenced before its parts go.
 
     Args:
         lake: where.
@@ -50,11 +54,12 @@ def prune_stream(lake: Lake, keys: StreamKeys, before: datetime, *, dry_run: boo
     stale: list[str] = []
     open_loads: set[str] = set()
     for key, checkpoint in open_checkpoints(lake, keys):
-        if checkpoint.updated_at < before:
+        if checkpoint.updated_at < before and (dry_run or _fenced(lake, key, before)):
             stale.append(key)
         else:
             open_loads.add(checkpoint.load_id)
-    # Read after the checkpoints: a load that commits in between is found by its record.
+    # Read after the fence: a load that committed before it is found by its record. A commit begins by rewriting its checkpoint,
+    # so none comes later, unless the age is less than the moment between those two writes.
     needed = _Needed(open_loads, set(), set())
     for record in commit_records(lake, keys):
         needed.committed.add(record.load_id)
@@ -69,3 +74,18 @@ def prune_stream(lake: Lake, keys: StreamKeys, before: datetime, *, dry_run: boo
         lake.delete(found.key for found in removed)
     uploads = lake.unfinished(keys.root, before, remove=not dry_run)
     return Pruned(keys.stream, len(removed), sum(found.size for found in removed), len(stale), uploads)
+
+
+def _fenced(lake: Lake, key: str, before: datetime) -> bool:
+    """Take an idle load over, so that an attempt that holds it cannot commit it; False if one went to work just now."""
+    found = lake.get(key)
+    if found is None:
+        return False  # committed or removed just now
+    checkpoint = read(found.data, Checkpoint, key)[-1]
+    if checkpoint.updated_at >= before:
+        return False
+    try:
+        lake.put(key, write(replace(checkpoint, owner=secrets.token_hex(8))), match=found.etag)
+    except PreconditionFailed:
+        return False
+    return True

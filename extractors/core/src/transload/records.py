@@ -130,9 +130,12 @@ def read(data: bytes, kind: type[Record], key: str) -> list[Record]:
 
     Raises:
         ConfigError: it was written by a newer release.
-        LakeUnavailable: it is not what Transload writes (damaged, or another program's).
+        LakeUnavailable: it is not what Transload writes (empty, damaged, or another program's).
     """
-    return [_read_line(line, kind, key) for line in data.splitlines() if line.strip()]
+    records = [_read_line(line, kind, key) for line in data.splitlines() if line.strip()]
+    if not records:
+        raise LakeUnavailable(f"{key} is empty: restore it, or move it away")
+    return records
 
 
 def _read_line(line: bytes, kind: type[Record], key: str) -> Record:

@@ -14,11 +14,11 @@ import click
 import msgspec
 
 from transload import cli
-from transload.errors import ConfigError, TransloadError, UsageError
-from transload.extract import Plan, extract
+from transload.errors import TransloadError, UsageError
+from transload.extract import Plan, demand_conditions, extract
 from transload.flow import Limits
 from transload.heap import share_heap
-from transload.lake import honours_conditions, open_lake
+from transload.lake import open_lake
 from transload.logs import set_up_logs
 from transload.records import LoadSummary, Summary, termination_message
 from transload.settings import resolve, secret_from_file
@@ -52,17 +52,13 @@ def connected(
 
 
 def lake_checked(source: Source, destination: str, endpoint_url: str | None) -> str:
-    """Whether the destination can be written to, and honours conditional writes.
+    """Whether the destination can be written to, honours conditional writes, and shows the time that we have.
 
     Raises:
-        ConfigError: it ignores them.
+        ConfigError: it ignores them, or the clocks differ.
         TransloadError: it cannot be written to.
     """
-    lake = open_lake(destination, endpoint_url)
-    if not honours_conditions(lake, f"{source.name}/_probe"):
-        raise ConfigError(
-            f"{destination}: this store ignores conditional writes; use another, or extract with --no-fencing"
-        )
+    demand_conditions(open_lake(destination, endpoint_url), source)
     return "writable, and conditional writes hold"
 
 
@@ -73,7 +69,7 @@ def run_extract(source: Source, streams: Sequence[Stream], given: dict[str, Any]
     redact = cli.redactor()
     try:
         own = {option.key: given.pop(option.key) for option in source.options}
-        mask_key = given["mask_key"] or secret_from_file("TRANSLOAD_MASK_KEY") or ""
+        mask_key = (given["mask_key"] or secret_from_file("TRANSLOAD_MASK_KEY") or "").rstrip("\r\n")
         redact.add(mask_key)
         # The source's secrets are known before the first line of the log is written.
         resolve(source, own, redact)
@@ -149,7 +145,7 @@ def _readable(summary: Summary) -> str:
 
 
 def _row(load: LoadSummary) -> list[object]:
-    result = "committed" if load.committed else "not committed"
+    result = "committed" if load.committed else "not committed" if load.window else "not started"
     if load.error:
         result = f"{load.error.type}: not committed"
     elif load.resumed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,20 +42,30 @@ def resolve(source: Source, given: Mapping[str, str | None], redact: Redactor) -
         redact: learns the secrets.
 
     Raises:
-        ConfigError: a required one is missing; the message names every way to give it.
+        ConfigError: a required one is missing (the message names every way to give it), or a secret cannot be sent.
         UsageError: a value is not what the option takes.
     """
     values: dict[str, Any] = {}
     for option in source.options:
         text = given.get(option.key) or None
-        if text is None and option.secret:
-            text = secret_from_file(variable(source.name, option.name))
+        if option.secret:
+            text = (text or "").rstrip("\r\n") or secret_from_file(variable(source.name, option.name))
         if not text and option.required:
             raise ConfigError(_missing(source, option))
         if option.secret and text:
+            _check_secret(option, text)
             redact.add(text)
         values[option.key] = _parsed(option, text if text is not None else option.default)
     return values
+
+
+def _check_secret(option: Option, text: str) -> None:
+    """Refuse what no HTTP header can carry, without showing it."""
+    if any(character > "\xff" or unicodedata.category(character) == "Cc" for character in text):
+        raise ConfigError(
+            f"--{option.name}: its value (not shown) holds a control character, such as a line break, or one that is not "
+            "Latin-1; was it copied whole, and nothing else with it?"
+        )
 
 
 def _missing(source: Source, option: Option) -> str:

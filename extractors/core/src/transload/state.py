@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from transload.errors import UsageError
 from transload.lake import Lake
 from transload.layout import StreamKeys, committed_windows, open_checkpoints
 from transload.window import Mode, Window, iso
+
+log = logging.getLogger(__name__)
 
 # How far a window's end may lie ahead of this machine's clock: two machines never agree to the second.
 CLOCK_TOLERANCE = timedelta(minutes=5)
@@ -44,6 +47,10 @@ class Chosen:
 def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedelta) -> Chosen:
     """Choose a run's window by the table of design page section 2.
 
+    A window that is not given begins where the newest one before its end does end. What lies behind that and is in no
+    committed window is not loaded, but named in a warning. What a clock that ran ahead has left unread cannot be seen here:
+    its window's name covers changes that were still to come (``extract`` refuses such a clock where the lake shows it).
+
     Raises:
         UsageError: the window is empty, or ends in the future.
     """
@@ -73,10 +80,29 @@ def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedel
 
 
 def _next(committed: list[Window], until: datetime, start: datetime, look_back: timedelta) -> Window:
-    # Only ends before this one count, so a clock that once ran ahead, or jumped back, leaves no gap.
+    # Only ends before this one count: after a clock that ran ahead, or was set back, windows still join. What changed in the
+    # time that it was ahead stays unread until that window is loaded again.
     earlier = [window.until for window in committed if window.mode != "sample" and window.until < until]
     since = max(earlier) - look_back if earlier else start
+    for end, begin in _holes(committed):
+        # One that this window reaches into is being loaded now; one beyond it is a later run's.
+        if end < since:
+            said = f"nothing is committed between {iso(end)} and {iso(begin)}"
+            log.warning("%s: load it with --since %s --until %s", said, iso(end), iso(begin))
     return Window("incremental", since, until)
+
+
+def _holes(committed: list[Window]) -> list[tuple[datetime, datetime]]:
+    """What lies between committed windows and in none of them; a full load stands for everything up to its end."""
+    always = datetime.min.replace(tzinfo=UTC)
+    covers = sorted((window.since or always, window.until) for window in committed if window.mode != "sample")
+    holes: list[tuple[datetime, datetime]] = []
+    covered = covers[0][1] if covers else always
+    for since, until in covers:
+        if covered < since:
+            holes.append((covered, since))
+        covered = max(covered, until)
+    return holes
 
 
 def _known_end(lake: Lake, keys: StreamKeys, until: datetime, committed: list[Window]) -> Window | None:
@@ -92,11 +118,13 @@ def _known_end(lake: Lake, keys: StreamKeys, until: datetime, committed: list[Wi
 
 
 def _left_behind(lake: Lake, keys: StreamKeys, mode: Mode, committed: list[Window]) -> Window | None:
-    """The newest window that a run without --until left open, unless later ones are committed."""
+    """The newest window that a run without --until left open, unless it or later ones are committed."""
     newest = max((window.until for window in committed if window.mode == mode), default=None)
     left = [
         Window(mode, checkpoint.since, checkpoint.until)
         for _, checkpoint in open_checkpoints(lake, keys)
         if checkpoint.implicit and checkpoint.mode == mode and (newest is None or checkpoint.until >= newest)
     ]
+    # One that is committed as well has only not lost its checkpoint yet.
+    left = [window for window in left if window not in committed]
     return max(left, key=lambda window: window.until, default=None)

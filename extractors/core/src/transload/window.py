@@ -65,7 +65,7 @@ def moment(text: str, name: str) -> datetime:
         name: the option it was given to, for the message.
 
     Raises:
-        UsageError: it is not a moment, or has no zone.
+        UsageError: it is not a moment, has no zone, or is outside the calendar in UTC.
     """
     try:
         value = datetime.fromisoformat(text)
@@ -73,7 +73,10 @@ def moment(text: str, name: str) -> datetime:
         raise UsageError(f"{name}: {text!r} is not an ISO 8601 moment such as 2026-01-30T00:00:00Z") from None
     if value.tzinfo is None:
         raise UsageError(f"{name}: {text!r} has no time zone; write {value.isoformat()}Z for UTC, or an offset")
-    return value.astimezone(UTC).replace(microsecond=0)
+    try:
+        return value.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise UsageError(f"{name}: {text!r} is not between the years 1 and 9999 in UTC") from None
 
 
 def iso(value: datetime, *, milliseconds: bool = False) -> str:

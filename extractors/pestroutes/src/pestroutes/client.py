@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -18,7 +19,7 @@ from pestroutes.pace import Pace
 from pestroutes.zone import local_span
 from transload.errors import AccessDenied, ConfigError, ContractBroken
 from transload.http_client import Answer, HttpClient, Transient
-from transload.page import Look, Page, split
+from transload.page import Look, Page, Records, mark_unpaired, split
 from transload.source import Runtime, Stream
 from transload.window import Window
 
@@ -26,6 +27,7 @@ log = logging.getLogger("transload.pestroutes")
 
 SEARCH_CAP = 50_000  # ids a search gives at most (§2)
 GET_CAP = 1_000  # ids a get takes; more are cut off in silence (§2)
+FEW = 10  # records that may vanish between search and get without looking like a fault
 PROBE = "office"  # the cheapest entity: tells a refused key from a refused entity
 
 
@@ -54,6 +56,7 @@ class PestRoutes:
             stop=runtime.stop,
             redact=runtime.redact,
         )
+        self._accepted = False  # whether the credentials have been taken once
         self._threads = ThreadPoolExecutor(runtime.concurrency, thread_name_prefix="get")
 
     @property
@@ -118,41 +121,64 @@ class PestRoutes:
 
     def _search(self, entity: Entity, filters: Mapping[str, Any], after: int | None) -> Iterator[int]:
         """The ids of one search, ascending, over as many answers as they take."""
+        answer = self._find(entity, filters, after)
         while True:
-            asked = dict(filters)
-            if after is not None:
-                asked[entity.id_filter] = {"operator": ">", "value": after}
-            ids = self._call(entity.name, "search", asked).ids()
+            ids = answer.ids()
             full = len(ids) >= SEARCH_CAP
-            ordered = sorted(set(ids))
-            if full and ordered != ids:
+            if full and ids != sorted(ids):
                 # What was left out could then be anything, and no later search would find it.
                 raise ContractBroken(
                     f"{entity.name}/search gave {len(ids)} ids that are not in ascending order, so what lies beyond its cap "
                     "cannot be found; load a shorter window (--since, --until), whose searches stay below the cap"
                 )
+            ordered = sorted(set(ids))
             if after is not None and ordered and ordered[0] <= after:
                 raise ContractBroken(f"{entity.name}/search gave id {ordered[0]} when asked for ids above {after}")
-            yield from ordered
             if not full:
+                yield from ordered
                 return
+            # The next answer is on its way while the records of this one are fetched.
             after = ordered[-1]
+            upcoming = self._threads.submit(self._find, entity, filters, after)
+            yield from ordered
+            answer = upcoming.result()
+
+    def _find(self, entity: Entity, filters: Mapping[str, Any], after: int | None) -> Envelope:
+        above = {} if after is None else {entity.id_filter: {"operator": ">", "value": after}}
+        return self._call(entity.name, "search", {**filters, **above})
 
     # Getting
 
     def _page(self, entity: Entity, ids: list[int], look: Look) -> Page:
-        found = split(self._call(entity.name, "get", self._get_form(entity, ids)).rows(), look)
-        records, newest, rejected = list(found.records), found.cursor_max, list(found.rejected)
-        missing = sorted(set(ids) - _known_ids(found.ids))
-        if missing and not rejected:
+        found = self._get(entity, ids, look)
+        records, newest = list(found.records), found.cursor_max
+        rejected = found.rejected
+        missing = set(ids) - _numbers(found.ids)
+        if missing:
             # A row may have been on its way between two states; gone the second time, it has been deleted (§7).
-            again = split(self._call(entity.name, "get", self._get_form(entity, missing)).rows(), look)
+            again = self._get(entity, sorted(missing), look)
             records += again.records
-            rejected += again.rejected
             newest = max(filter(None, (newest, again.cursor_max)), default=None)
-            missing = sorted(set(missing) - _known_ids(again.ids))
-        notes = {"vanished": len(missing)} if missing else {}
-        return Page(records, {"after": ids[-1]}, newest, rejected, notes)
+            # What was rejected the first time is so again: it counts once.
+            rejected = rejected or again.rejected
+            missing -= _numbers(again.ids)
+        # A rejected record cannot say which of the missing ids is its own.
+        vanished = max(0, len(missing) - len(rejected))
+        if vanished > max(FEW, len(ids) // 2):
+            raise ContractBroken(
+                f"{entity.name}/get gave {len(ids) - len(missing)} of {len(ids)} records that its search had just found: "
+                "that is no deletion, and nothing of it is committed; try again, and report it if it stays so"
+            )
+        return Page(records, {"after": ids[-1]}, newest, rejected, {"vanished": vanished} if vanished else {})
+
+    def _get(self, entity: Entity, ids: list[int], look: Look) -> Records:
+        found = split(self._call(entity.name, "get", self._get_form(entity, ids)).rows(), look)
+        strangers = _numbers(found.ids) - set(ids)
+        if strangers:
+            raise ContractBroken(
+                f"{entity.name}/get gave {len(strangers)} records that were not asked for, {min(strangers)} for one"
+            )
+        return found
 
     def _get_form(self, entity: Entity, ids: list[int]) -> dict[str, Any]:
         # The ids last: of the entity office, both have one name.
@@ -177,11 +203,12 @@ class PestRoutes:
             raise AccessDenied(f"PestRoutes refused the key or the token (HTTP {answer.status} at {call}); check both")
         if answer.status != 200:
             raise ConfigError(f"{call} answered HTTP {answer.status}: is --base-url right? It ends in /api")
-        envelope = read_envelope(answer.body, call)
+        envelope = self._envelope(answer.body, call)
         if envelope.usage is not None:
             self._pace.after(envelope.usage)
         if not envelope.success:
             self._refused(envelope, entity, action)
+        self._accepted = True
         if envelope.ignored:
             raise ContractBroken(
                 f"{call} ignored {', '.join(envelope.ignored)}: it would have given rows that were not asked for; "
@@ -189,13 +216,28 @@ class PestRoutes:
             )
         return envelope
 
+    def _envelope(self, body: bytes, call: str) -> Envelope:
+        try:
+            return read_envelope(body, call)
+        except Transient:
+            marked = mark_unpaired(body)
+            if marked == body:
+                raise
+            # Only the records that hold them are unreadable, not the answer.
+            return read_envelope(marked, call)
+
     def _refused(self, envelope: Envelope, entity: str, action: str) -> None:
         """Tell a used-up quota, refused credentials, and a refused entity apart: the texts are not documented (§4)."""
         said = self._runtime.redact(envelope.message)
-        if envelope.usage is not None and self._pace.exhausted(envelope.usage):
-            if self._pace.day_exhausted(envelope.usage):
+        usage = envelope.usage or self._pace.usage
+        if usage is not None and self._pace.exhausted(usage):
+            if self._pace.day_exhausted(usage):
                 raise self._pace.back_tomorrow()
             raise Transient(f"PestRoutes' minute limit is reached ({said!r})", wait=60.0)
+        if entity == PROBE and self._accepted:
+            raise Transient(
+                f"PestRoutes refuses {entity}/{action}: {said!r}, though it took the same key before", wait=60.0
+            )
         if entity == PROBE:
             raise AccessDenied(
                 f"PestRoutes refused {entity}/{action}: {said!r}; check the key and the token "
@@ -219,5 +261,13 @@ def _between(change: str, first: datetime, last: datetime) -> dict[str, Any]:
     return {"operator": "BETWEEN", "value": [f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}"]}
 
 
-def _known_ids(ids: list[str]) -> set[int]:
-    return {int(one) for one in ids if one.lstrip("-").isdigit()}
+def _numbers(ids: list[str]) -> set[int]:
+    """Ids as numbers; some come with stray blanks or as ``5.0`` (§5), and what is no number is left out."""
+    found = set()
+    for one in ids:
+        try:
+            found.add(int(one))
+        except ValueError:
+            with suppress(ValueError, OverflowError):
+                found.add(int(float(one)))
+    return found

@@ -78,7 +78,7 @@ def read_envelope(body: bytes, call: str) -> Envelope:
             parts |= _ENVELOPE.decode(wrapped)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise Transient(
-            f"{call}: the answer is not JSON ({error}); it begins with {body[:60]!r}",
+            f"{call}: the answer is no JSON object ({error}): {len(body)} bytes, {_kind(body, error)}",
             finally_raise=ContractBroken,
             tries=4,
         ) from error
@@ -89,6 +89,18 @@ def read_envelope(body: bytes, call: str) -> Envelope:
     except msgspec.MsgspecError as error:
         raise ContractBroken(f"{call}: the answer's head cannot be read: {error}") from error
     return Envelope(call, parts, success, _text(parts.get("errorMessage")), usage, ignored)
+
+
+def _kind(body: bytes, error: Exception) -> str:
+    """What a body that is no envelope looks like. None of it is quoted: it may echo credentials, in any form."""
+    start = body[:1000].strip().lower()
+    if not start:
+        return "empty"
+    if start.startswith(b"<!doctype html") or b"<html" in start:
+        return "an HTML page"
+    if start.startswith((b"{", b"[")) and "truncated" in str(error):
+        return "JSON cut short"
+    return "something else"
 
 
 def _usage(parts: Mapping[str, msgspec.Raw]) -> Usage | None:

@@ -42,10 +42,13 @@ class Pace:
         reserve: percent of each limit that is left to others.
         stop: ends waits when it is set.
         clock: gives the aware present.
+        minute: how many seconds the vendor's minute has; for tests.
     """
 
-    def __init__(self, reserve: int, stop: threading.Event, clock: Callable[[], datetime]) -> None:
-        self._share = (100 - reserve) / 100
+    def __init__(
+        self, reserve: int, stop: threading.Event, clock: Callable[[], datetime], minute: float | None = None
+    ) -> None:
+        self._minute = _MINUTE if minute is None else minute
         self._reserve, self._stop, self._clock = reserve, stop, clock
         self._lock = threading.Lock()
         self._limiter: Limiter | None = None
@@ -53,12 +56,17 @@ class Pace:
         self._resume_at = 0.0
         self._usage: Usage | None = None
 
+    @property
+    def usage(self) -> Usage | None:
+        """What the last answer that told said of the quota."""
+        return self._usage
+
     def left(self) -> dict[str, int]:
-        """What is left of our share of the day, and of the minute."""
+        """What is left of our share of the day."""
         usage = self._usage
         if usage is None:
             return {}
-        return {"reads_left_today": max(0, int(usage.day_limit * self._share) - usage.day_used)}
+        return {"reads_left_today": max(0, self._ours(usage.day_limit) - usage.day_used)}
 
     def before(self) -> None:
         """Wait until one more read keeps within the minute.
@@ -79,9 +87,10 @@ class Pace:
             self._usage = usage
             if usage.minute_limit > 0 and usage.minute_limit != self._minute_limit:
                 self._minute_limit = usage.minute_limit
-                self._limiter = Limiter(Rate(max(1, int(usage.minute_limit * self._share)), Duration.MINUTE))
-            if usage.minute_limit > 0 and usage.minute_used >= max(1, int(usage.minute_limit * self._share)):
-                self._resume_at = max(self._resume_at, time.monotonic() + _MINUTE / 4)
+                self._limiter = Limiter(Rate(self._ours(usage.minute_limit), Duration.MINUTE))
+            if usage.minute_limit > 0 and usage.minute_used >= self._ours(usage.minute_limit):
+                # The whole minute: went we on before, several processes that share the quota would use up the reserve.
+                self._resume_at = max(self._resume_at, time.monotonic() + self._minute)
 
     def exhausted(self, usage: Usage) -> bool:
         """Whether a refusal is explained by a limit: used up, whatever the text says (sources/pestroutes.md §4)."""
@@ -107,8 +116,12 @@ class Pace:
 
     def _check_day(self) -> None:
         usage = self._usage
-        if usage is not None and usage.day_limit > 0 and usage.day_used >= int(usage.day_limit * self._share):
+        if usage is not None and usage.day_limit > 0 and usage.day_used >= self._ours(usage.day_limit):
             raise self.back_tomorrow()
+
+    def _ours(self, limit: int) -> int:
+        """Our share of a limit: at least one read, unless the limit is not known."""
+        return max(1, limit * (100 - self._reserve) // 100) if limit > 0 else 0
 
     def _wait(self, seconds_left: Callable[[], float]) -> None:
         while (seconds := seconds_left()) > 0:
