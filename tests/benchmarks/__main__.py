@@ -132,7 +132,7 @@ def main() -> int:
         seconds = start_up(*words)
         met.append(report(f"pestroutes {' '.join(words)}", f"{seconds:.2f} s", f"<= {limit} s", met=seconds <= limit))
     met += parsing()
-    with tempfile.TemporaryDirectory() as name, s3(Path(name)) as endpoint:
+    with tempfile.TemporaryDirectory() as name, s3(Path(name), memory="4GiB") as endpoint:
         folder = Path(name)
         with sandbox(folder, "--records", str(asked.records), "--seed", "1") as url:
             met.append(speed(url, endpoint))
