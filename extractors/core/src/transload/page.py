@@ -54,7 +54,7 @@ class Records:
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_COMPARABLE = frozenset(bytes([one]) for one in b'"-0123456789')
+_COMPARABLE = frozenset('"-0123456789')
 _Scalar = str | int | float | None
 
 
@@ -75,7 +75,10 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class _Probe:
-    """Decoders of just the fields that are looked up, and under which attribute each is found."""
+    """Decoders of just the fields that are looked up, and under which attribute each is found.
+
+    ``many`` takes cursors that are text, numbers or null, and is quicker than ``one``, which takes any.
+    """
 
     many: Any
     one: Any
@@ -89,29 +92,33 @@ def _probe(look: Look) -> _Probe:
     # An attribute a field: one that serves twice (a key that is the id) is decoded once.
     fields = dict.fromkeys((*look.primary_key, look.id_field, *([look.cursor] if look.cursor else [])))
     places = {name: f"field{n}" for n, name in enumerate(fields)}
-    # The cursor may be anything (PHP sends [] for nothing); a record is not rejected for it.
     keys = {*look.primary_key, look.id_field}
-    struct = msgspec.defstruct(
-        "Probe",
-        [(place, _Scalar if name in keys else msgspec.Raw, None) for name, place in places.items()],
-        rename={place: name for name, place in places.items()},
-        gc=False,
-    )
+
+    def struct(cursor: Any) -> Any:
+        return msgspec.defstruct(
+            "Probe",
+            [(place, _Scalar if name in keys else cursor, None) for name, place in places.items()],
+            rename={place: name for name, place in places.items()},
+            gc=False,
+        )
+
     return _Probe(
-        msgspec.json.Decoder(list[struct]),  # type: ignore[valid-type]
-        msgspec.json.Decoder(struct),
+        msgspec.json.Decoder(list[struct(_Scalar)]),  # type: ignore[misc]
+        # The cursor may be anything (PHP sends [] for nothing); a record is not rejected for it.
+        msgspec.json.Decoder(struct(msgspec.Raw)),
         tuple(places[name] for name in look.primary_key),
         places[look.id_field],
         places[look.cursor] if look.cursor else None,
     )
 
 
-def split(array: bytes | msgspec.Raw, look: Look) -> Records:
+def split(array: bytes | msgspec.Raw, look: Look, *, marked: bool = False) -> Records:
     """Take a JSON array of records apart without decoding them.
 
     Args:
         array: the array's bytes.
         look: what to look up in each record.
+        marked: whether it has been through ``mark_unpaired``.
 
     Raises:
         ContractBroken: it is not a JSON array of objects nested less deeply than 900 levels.
@@ -125,7 +132,7 @@ def split(array: bytes | msgspec.Raw, look: Look) -> Records:
     if b"\n" in data or b"\r" in data:
         # Sent over several lines: a record loses its white space between tokens, and nothing else.
         raws = [msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)) for raw in raws]
-    if _MARK not in data and (data.isascii() or all(_is_utf8(raw) for raw in raws)):
+    if not marked and (data.isascii() or _are_utf8(raws)):
         try:
             found = probe.many.decode(array)
             if not any(getattr(one, key) is None for key in probe.keys for one in found):
@@ -151,7 +158,7 @@ def _split_one_by_one(raws: list[msgspec.Raw], probe: _Probe, look: Look) -> Rec
 
 def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | None]:
     """What was looked up in one record, and why it is rejected, if it is."""
-    if not _is_utf8(raw):
+    if not _are_utf8([raw]):
         return None, "not UTF-8"
     if _MARK in bytes(raw):
         return None, "an unpaired surrogate (shown as \\uffff\\ufffe\\uffff)"
@@ -171,19 +178,22 @@ def _records(raws: list[msgspec.Raw], found: list[Any], rejected: list[Rejected]
 
 def _newest(cursors: list[Any]) -> str | None:
     """The greatest of the cursors that are a string or a number, as the vendor writes it."""
-    texts = [
-        str(one).encode() if isinstance(one, str | int | float) else bytes(one) for one in cursors if one is not None
-    ]
-    greatest = max((text for text in texts if text[:1] in _COMPARABLE), default=None)
-    return None if greatest is None else greatest.decode("utf-8", "replace").strip('"')
+    texts = [one if isinstance(one, str) else _cursor_text(one) for one in cursors if one is not None]
+    return max((text for text in texts if text), default=None)
 
 
-def _is_utf8(raw: msgspec.Raw) -> bool:
-    data = bytes(raw)
-    if data.isascii():
-        return True
+def _cursor_text(cursor: int | float | msgspec.Raw) -> str:
+    text = str(cursor) if isinstance(cursor, int | float) else bytes(cursor).decode("utf-8", "replace")
+    return text.strip('"') if text[:1] in _COMPARABLE else ""
+
+
+def _are_utf8(raws: list[msgspec.Raw]) -> bool:
+    # One by one: few are not ASCII, and a page decoded as a whole takes four times its size for a moment.
     try:
-        data.decode()
+        for raw in raws:
+            data = bytes(raw)
+            if not data.isascii():
+                data.decode()
     except UnicodeDecodeError:
         return False
     return True

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -150,18 +151,17 @@ class PestRoutes:
     # Getting
 
     def _page(self, entity: Entity, ids: list[int], look: Look) -> Page:
-        found = self._get(entity, ids, look)
-        records, newest = list(found.records), found.cursor_max
-        rejected = found.rejected
-        missing = set(ids) - _numbers(found.ids)
+        found, given = self._get(entity, ids, look)
+        records, newest, rejected = found.records, found.cursor_max, found.rejected
+        missing = set(ids) - given
         if missing:
             # A row may have been on its way between two states; gone the second time, it has been deleted (§7).
-            again = self._get(entity, sorted(missing), look)
-            records += again.records
+            again, given = self._get(entity, sorted(missing), look)
+            records = [*records, *again.records]
             newest = max(filter(None, (newest, again.cursor_max)), default=None)
             # What was rejected the first time is so again: it counts once.
             rejected = rejected or again.rejected
-            missing -= _numbers(again.ids)
+            missing -= given
         # A rejected record cannot say which of the missing ids is its own.
         vanished = max(0, len(missing) - len(rejected))
         if vanished > max(FEW, len(ids) // 2):
@@ -171,14 +171,16 @@ class PestRoutes:
             )
         return Page(records, {"after": ids[-1]}, newest, rejected, {"vanished": vanished} if vanished else {})
 
-    def _get(self, entity: Entity, ids: list[int], look: Look) -> Records:
-        found = split(self._call(entity.name, "get", self._get_form(entity, ids)).rows(), look)
-        strangers = _numbers(found.ids) - set(ids)
+    def _get(self, entity: Entity, ids: list[int], look: Look) -> tuple[Records, set[int]]:
+        answer = self._call(entity.name, "get", self._get_form(entity, ids))
+        found = split(answer.rows(), look, marked=answer.marked)
+        given = _numbers(found.ids)
+        strangers = given.difference(ids)
         if strangers:
             raise ContractBroken(
                 f"{entity.name}/get gave {len(strangers)} records that were not asked for, {min(strangers)} for one"
             )
-        return found
+        return found, given
 
     def _get_form(self, entity: Entity, ids: list[int]) -> dict[str, Any]:
         # The ids last: of the entity office, both have one name.
@@ -224,7 +226,7 @@ class PestRoutes:
             if marked == body:
                 raise
             # Only the records that hold them are unreadable, not the answer.
-            return read_envelope(marked, call)
+            return replace(read_envelope(marked, call), marked=True)
 
     def _refused(self, envelope: Envelope, entity: str, action: str) -> None:
         """Tell a used-up quota, refused credentials, and a refused entity apart: the texts are not documented (§4)."""

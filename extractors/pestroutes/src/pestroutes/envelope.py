@@ -32,6 +32,7 @@ class Envelope:
         message: the error's text, if any.
         usage: what was used of the quota; None if it does not say.
         ignored: parameters that the API did not know.
+        marked: whether escapes that stand for no character were marked in it.
     """
 
     call: str
@@ -40,6 +41,7 @@ class Envelope:
     message: str
     usage: Usage | None
     ignored: tuple[str, ...]
+    marked: bool = False
 
     def ids(self) -> list[int]:
         """The ids that a search found: under what ``idName``, else ``propertyName``, names (§3)."""
