@@ -362,7 +362,7 @@ def test_a_bug_is_exit_70_in_one_line_and_a_traceback_only_on_demand(
     run: Run, pestroutes: Any, connect_to: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect_to(pestroutes(records=5))
-    monkeypatch.setattr("pestroutes.client.split", lambda *_: _fail("boom"))
+    monkeypatch.setattr("pestroutes.client.split", lambda *_, **__: _fail("boom"))
     arguments = ["extract", "customer", "--until", UNTIL, "--destination", str(tmp_path / "lake")]
     outcome = run(*arguments)
     assert outcome.code == 70
