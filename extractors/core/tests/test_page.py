@@ -116,7 +116,7 @@ def test_the_key_the_cursor_and_the_ids_are_looked_up() -> None:
     found = split(
         '[{"id":"2","changed":"2026-02"},{"changed":"2026-03","id":1},{"id":"ä","changed":null}]'.encode(), LOOK
     )
-    assert (found.ids, found.cursor_max, len(found.records)) == (["2", "1", "ä"], "2026-03", 3)
+    assert (found.ids, found.cursor_max, len(found.records)) == (["2", 1, "ä"], "2026-03", 3)
     assert split(b"[]", LOOK).cursor_max is None
     assert split(b'[{"id":1}]', Look(("id",), None, "id")).cursor_max is None
 
@@ -137,7 +137,8 @@ def test_the_key_the_cursor_and_the_ids_are_looked_up() -> None:
 def test_what_is_no_record_is_rejected_alone_with_the_reason(record: bytes, reason: str) -> None:
     found = split(b'[{"id":1},%s,{"id":2}]' % record, LOOK)
     assert [bytes(one) for one in found.records] == [b'{"id":1}', b'{"id":2}']
-    assert found.ids == ["1", "2"]
+    assert found.ids == [1, 2]
+    assert found.joined == lines(found.records)
     assert len(found.rejected) == 1
     assert reason in found.rejected[0].reason
     assert found.rejected[0].text == record.decode("utf-8", "backslashreplace")
@@ -146,7 +147,7 @@ def test_what_is_no_record_is_rejected_alone_with_the_reason(record: bytes, reas
 def test_every_field_of_a_compound_key_is_needed() -> None:
     look = Look(("id", "flag"), None, "id")
     found = split(b'[{"id":1,"flag":"a"},{"id":1},{"flag":"b"}]', look)
-    assert found.ids == ["1"]
+    assert found.ids == [1]
     assert [one.reason for one in found.rejected] == [
         "no primary key: flag is missing or null",
         "no primary key: id is missing or null",

@@ -207,7 +207,7 @@ def flow(
         for page in _limited(pages, _left(load, limits)):
             unknown = unknown_fields(page.records[0], known) if page.records else set()
             # Without its records: what waits holds the lines only.
-            _offer(waiting, (_chunks(page, limits), replace(page, records=()), unknown), failed)
+            _offer(waiting, (_chunks(page, limits), replace(page, records=(), joined=None), unknown), failed)
         _offer(waiting, _END, failed)
         thread.join()
     except TransloadError as error:
@@ -287,7 +287,7 @@ def _limited(pages: Iterable[Page], limit: int | None) -> Iterator[Page]:
 
 def _chunks(page: Page, limits: Limits) -> list[tuple[bytes, int]]:
     """The page's records as lines, cut where one chunk would be more than a part may hold."""
-    joined = lines(page.records)
+    joined = lines(page.records) if page.joined is None else page.joined
     if len(page.records) <= limits.batch_size and len(joined) <= limits.part_bytes:
         return [(joined, len(page.records))]
     chunks: list[tuple[bytes, int]] = []

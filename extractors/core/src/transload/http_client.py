@@ -31,6 +31,7 @@ CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
 ANSWER_SECONDS = 300.0
 _PIECE = 1 << 18
+_FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class Transient(Exception):
@@ -108,7 +109,7 @@ class HttpClient:
         read: Callable[[Answer], T],
         *,
         params: Mapping[str, str] | None = None,
-        data: Mapping[str, str] | None = None,
+        data: Mapping[str, str] | bytes | None = None,
         before: Callable[[], None] = lambda: None,
     ) -> T:
         """Send a request until its answer can be read, or trying again makes no sense.
@@ -118,7 +119,7 @@ class HttpClient:
             url: without credentials.
             read: reads an answer; see the module.
             params: the query string.
-            data: a form.
+            data: a form; as bytes, one that is encoded already.
             before: called before each try (to keep to a rate).
 
         Raises:
@@ -149,7 +150,7 @@ class HttpClient:
         url: str,
         read: Callable[[Answer], T],
         params: Mapping[str, str] | None,
-        data: Mapping[str, str] | None,
+        data: Mapping[str, str] | bytes | None,
         before: Callable[[], None],
     ) -> T:
         before()
@@ -160,12 +161,14 @@ class HttpClient:
             raise Transient(f"{url} answered HTTP {answer.status}", wait=retry_after(answer.headers))
         return read(answer)
 
-    def _send(self, method: str, url: str, params: Mapping[str, str] | None, data: Mapping[str, str] | None) -> Answer:
+    def _send(
+        self, method: str, url: str, params: Mapping[str, str] | None, data: Mapping[str, str] | bytes | None
+    ) -> Answer:
+        self._read_environment(url)
         try:
-            self._read_environment(url)
             with self._session.request(
-                method, url, params=params, data=data, stream=True, allow_redirects=False,
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                method, url, params=params, data=data, headers=_FORM if isinstance(data, bytes) else None, stream=True,
+                allow_redirects=False, timeout=(CONNECT_SECONDS, READ_SECONDS),
             ) as response:  # fmt: skip
                 return Answer(response.status_code, response.headers, _body(response, url))
         except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
@@ -182,7 +185,10 @@ class HttpClient:
         """Proxies and certificate authorities as the environment has them, once: requests would read them at every call."""
         with self._count_lock:
             if not self._environment_read:
-                found = self._session.merge_environment_settings(url, {}, True, None, None)
+                try:
+                    found = self._session.merge_environment_settings(url, {}, True, None, None)
+                except ValueError as error:  # the standard library's parser, of brackets that do not match
+                    raise ConfigError(self._redact(f"{url!r} is no URL: {error}")) from error
                 self._session.trust_env = False
                 self._session.proxies, self._session.verify = found["proxies"], found["verify"]
                 self._environment_read = True
@@ -215,7 +221,6 @@ _NO_URL = (
     requests.exceptions.MissingSchema,
     requests.exceptions.InvalidSchema,
     urllib3.exceptions.LocationValueError,
-    ValueError,  # the standard library's own parser, of brackets that do not match
 )
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=0.5, max=60)
 

@@ -44,5 +44,6 @@ def mask_pages(pages: Iterable[Page], sensitive: frozenset[str], mask: Mask, sal
         yield replace(
             page,
             records=[mask_record(record, sensitive, mask, salt) for record in page.records],
+            joined=None,
             rejected=[Rejected(f"[masked: {len(one.text)} characters]", one.reason) for one in page.rejected],
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from codecs import utf_8_decode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,6 +33,7 @@ class Page:
         cursor_max: the greatest cursor among the records, as the vendor writes it.
         rejected: what goes to quarantine.
         notes: counts for the commit record, added up over pages.
+        joined: the same records as ``lines`` joins them, where the stream has that at hand.
     """
 
     records: Sequence[bytes | msgspec.Raw]
@@ -38,24 +41,29 @@ class Page:
     cursor_max: str | None = None
     rejected: Sequence[Rejected] = ()
     notes: dict[str, int] = field(default_factory=dict)
+    joined: bytes | None = None
+
+
+Scalar = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Records:
     """The records of a JSON array, with what was looked up in each.
 
-    ``ids`` has the value of the id field of each record as text, in the order of ``records``.
+    ``ids`` has the value of the id field of each record as sent, in the order of ``records``; ``joined`` is the records as
+    ``lines`` joins them.
     """
 
     records: list[msgspec.Raw]
-    ids: list[str]
+    ids: list[Scalar]
     cursor_max: str | None
     rejected: list[Rejected]
+    joined: bytes
 
 
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 _COMPARABLE = frozenset('"-0123456789')
-_Scalar = str | int | float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +90,9 @@ class _Probe:
 
     many: Any
     one: Any
-    keys: tuple[str, ...]
-    id: str
-    cursor: str | None
+    keys: tuple[attrgetter[Any], ...]
+    id: attrgetter[Any]
+    cursor: attrgetter[Any] | None
 
 
 @lru_cache
@@ -97,49 +105,54 @@ def _probe(look: Look) -> _Probe:
     def struct(cursor: Any) -> Any:
         return msgspec.defstruct(
             "Probe",
-            [(place, _Scalar if name in keys else cursor, None) for name, place in places.items()],
+            [(place, Scalar if name in keys else cursor, None) for name, place in places.items()],
             rename={place: name for name, place in places.items()},
             gc=False,
         )
 
     return _Probe(
-        msgspec.json.Decoder(list[struct(_Scalar)]),  # type: ignore[misc]
+        msgspec.json.Decoder(struct(Scalar)),
         # The cursor may be anything (PHP sends [] for nothing); a record is not rejected for it.
         msgspec.json.Decoder(struct(msgspec.Raw)),
-        tuple(places[name] for name in look.primary_key),
-        places[look.id_field],
-        places[look.cursor] if look.cursor else None,
+        tuple(attrgetter(places[name]) for name in look.primary_key),
+        attrgetter(places[look.id_field]),
+        attrgetter(places[look.cursor]) if look.cursor else None,
     )
 
 
-def split(array: bytes | msgspec.Raw, look: Look, *, marked: bool = False) -> Records:
+def split(array: bytes | msgspec.Raw | list[msgspec.Raw], look: Look, *, marked: bool = False) -> Records:
     """Take a JSON array of records apart without decoding them.
 
     Args:
-        array: the array's bytes.
+        array: the array's bytes, or its elements.
         look: what to look up in each record.
         marked: whether it has been through ``mark_unpaired``.
 
     Raises:
         ContractBroken: it is not a JSON array of objects nested less deeply than 900 levels.
     """
+    raws = array if isinstance(array, list) else _elements(array)
     probe = _probe(look)
-    try:
-        raws = _RAWS.decode(array)
-    except (msgspec.MsgspecError, RecursionError) as error:
-        raise ContractBroken(f"the rows of an answer cannot be read: {error}") from error
-    data = bytes(array)
-    if b"\n" in data or b"\r" in data:
+    joined = lines(raws)
+    if joined.count(b"\n") > len(raws) or b"\r" in joined:
         # Sent over several lines: a record loses its white space between tokens, and nothing else.
         raws = [msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)) for raw in raws]
-    if not marked and (data.isascii() or _are_utf8(raws)):
+        joined = lines(raws)
+    if not marked and (joined.isascii() or _are_utf8(raws)):
         try:
-            found = probe.many.decode(array)
-            if not any(getattr(one, key) is None for key in probe.keys for one in found):
-                return _records(raws, found, [], probe)
+            found = probe.many.decode_lines(joined)
+            if not any(None in map(key, found) for key in probe.keys):
+                return _records(raws, found, [], probe, joined)
         except msgspec.MsgspecError:
             pass  # one of them is no record: find out which
     return _split_one_by_one(raws, probe, look)
+
+
+def _elements(array: bytes | msgspec.Raw) -> list[msgspec.Raw]:
+    try:
+        return _RAWS.decode(array)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise ContractBroken(f"the rows of an answer cannot be read: {error}") from error
 
 
 def _split_one_by_one(raws: list[msgspec.Raw], probe: _Probe, look: Look) -> Records:
@@ -153,7 +166,7 @@ def _split_one_by_one(raws: list[msgspec.Raw], probe: _Probe, look: Look) -> Rec
             found.append(one)
         else:
             rejected.append(Rejected(_text(raw), reason))
-    return _records(good, found, rejected, probe)
+    return _records(good, found, rejected, probe, lines(good))
 
 
 def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | None]:
@@ -166,14 +179,15 @@ def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | N
         one = probe.one.decode(raw)
     except msgspec.MsgspecError as error:
         return None, f"not a record: {error}"
-    missing = [name for name, key in zip(look.primary_key, probe.keys, strict=True) if getattr(one, key) is None]
+    missing = [name for name, key in zip(look.primary_key, probe.keys, strict=True) if key(one) is None]
     return one, f"no primary key: {', '.join(missing)} is missing or null" if missing else None
 
 
-def _records(raws: list[msgspec.Raw], found: list[Any], rejected: list[Rejected], probe: _Probe) -> Records:
-    ids = [str(getattr(one, probe.id)) for one in found]
-    newest = _newest([getattr(one, probe.cursor) for one in found]) if probe.cursor else None
-    return Records(raws, ids, newest, rejected)
+def _records(
+    raws: list[msgspec.Raw], found: list[Any], rejected: list[Rejected], probe: _Probe, joined: bytes
+) -> Records:
+    newest = _newest(list(map(probe.cursor, found))) if probe.cursor else None
+    return Records(raws, list(map(probe.id, found)), newest, rejected, joined)
 
 
 def _newest(cursors: list[Any]) -> str | None:
@@ -188,12 +202,10 @@ def _cursor_text(cursor: int | float | msgspec.Raw) -> str:
 
 
 def _are_utf8(raws: list[msgspec.Raw]) -> bool:
-    # One by one: few are not ASCII, and a page decoded as a whole takes four times its size for a moment.
+    # One by one: a page decoded as a whole takes four times its size for a moment, and the time to fill that.
     try:
         for raw in raws:
-            data = bytes(raw)
-            if not data.isascii():
-                data.decode()
+            utf_8_decode(raw, "strict", True)
     except UnicodeDecodeError:
         return False
     return True

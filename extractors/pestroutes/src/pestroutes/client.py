@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import heapq
-import json
 import logging
+import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -12,6 +12,9 @@ from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from typing import Any
+from urllib.parse import quote_plus
+
+import msgspec
 
 from pestroutes import __version__
 from pestroutes.entities import Entity
@@ -20,7 +23,7 @@ from pestroutes.pace import Pace
 from pestroutes.zone import local_span
 from transload.errors import AccessDenied, ConfigError, ContractBroken
 from transload.http_client import Answer, HttpClient, Transient
-from transload.page import Look, Page, Records, mark_unpaired, split
+from transload.page import Look, Page, Records, Scalar, mark_unpaired, split
 from transload.source import Runtime, Stream
 from transload.window import Window
 
@@ -29,6 +32,7 @@ log = logging.getLogger("transload.pestroutes")
 SEARCH_CAP = 50_000  # ids a search gives at most (§2)
 GET_CAP = 1_000  # ids a get takes; more are cut off in silence (§2)
 FEW = 10  # records that may vanish between search and get without looking like a fault
+_PLAIN = re.compile(rb"[0-9A-Z%-]*")
 PROBE = "office"  # the cheapest entity: tells a refused key from a refused entity
 
 
@@ -58,6 +62,7 @@ class PestRoutes:
             redact=runtime.redact,
         )
         self._accepted = False  # whether the credentials have been taken once
+        self._rows_names: dict[str, str] = {}  # under which name each entity's rows came last
         self._threads = ThreadPoolExecutor(runtime.concurrency, thread_name_prefix="get")
 
     @property
@@ -115,7 +120,7 @@ class PestRoutes:
                 for change in entity.changes
             ]
         last_id: int | None = None
-        for one in heapq.merge(*searches):
+        for one in heapq.merge(*searches) if len(searches) > 1 else searches[0]:
             if one != last_id:
                 last_id = one
                 yield one
@@ -152,12 +157,12 @@ class PestRoutes:
 
     def _page(self, entity: Entity, ids: list[int], look: Look) -> Page:
         found, given = self._get(entity, ids, look)
-        records, newest, rejected = found.records, found.cursor_max, found.rejected
+        records, newest, rejected, joined = found.records, found.cursor_max, found.rejected, found.joined
         missing = set(ids) - given
         if missing:
             # A row may have been on its way between two states; gone the second time, it has been deleted (§7).
             again, given = self._get(entity, sorted(missing), look)
-            records = [*records, *again.records]
+            records, joined = [*records, *again.records], joined + again.joined
             newest = max(filter(None, (newest, again.cursor_max)), default=None)
             # What was rejected the first time is so again: it counts once.
             rejected = rejected or again.rejected
@@ -169,11 +174,13 @@ class PestRoutes:
                 f"{entity.name}/get gave {len(ids) - len(missing)} of {len(ids)} records that its search had just found: "
                 "that is no deletion, and nothing of it is committed; try again, and report it if it stays so"
             )
-        return Page(records, {"after": ids[-1]}, newest, rejected, {"vanished": vanished} if vanished else {})
+        notes = {"vanished": vanished} if vanished else {}
+        return Page(records, {"after": ids[-1]}, newest, rejected, notes, joined)
 
     def _get(self, entity: Entity, ids: list[int], look: Look) -> tuple[Records, set[int]]:
         answer = self._call(entity.name, "get", self._get_form(entity, ids))
         found = split(answer.rows(), look, marked=answer.marked)
+        self._rows_names[entity.name] = answer.rows_name
         given = _numbers(found.ids)
         strangers = given.difference(ids)
         if strangers:
@@ -189,14 +196,13 @@ class PestRoutes:
     # Calling
 
     def _call(self, entity: str, action: str, parameters: Mapping[str, Any]) -> Envelope:
-        # A form whose values are JSON text: what the vendor declares and shows (§1); PHP would cut off long bracket lists.
-        form = {
-            name: value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-            for name, value in parameters.items()
-        }
         url = f"{self._base}/{entity}/{action}"
         return self._http.request(
-            "POST", url, lambda answer: self._read(answer, entity, action), data=form, before=self._pace.before
+            "POST",
+            url,
+            lambda answer: self._read(answer, entity, action),
+            data=_form(parameters),
+            before=self._pace.before,
         )
 
     def _read(self, answer: Answer, entity: str, action: str) -> Envelope:
@@ -205,7 +211,7 @@ class PestRoutes:
             raise AccessDenied(f"PestRoutes refused the key or the token (HTTP {answer.status} at {call}); check both")
         if answer.status != 200:
             raise ConfigError(f"{call} answered HTTP {answer.status}: is --base-url right? It ends in /api")
-        envelope = self._envelope(answer.body, call)
+        envelope = self._envelope(answer.body, call, self._rows_names.get(entity, "") if action == "get" else "")
         if envelope.usage is not None:
             self._pace.after(envelope.usage)
         if not envelope.success:
@@ -218,9 +224,9 @@ class PestRoutes:
             )
         return envelope
 
-    def _envelope(self, body: bytes, call: str) -> Envelope:
+    def _envelope(self, body: bytes, call: str, expected: str) -> Envelope:
         try:
-            return read_envelope(body, call)
+            return read_envelope(body, call, expected=expected)
         except Transient:
             marked = mark_unpaired(body)
             if marked == body:
@@ -255,6 +261,23 @@ class PestRoutes:
         )
 
 
+def _form(parameters: Mapping[str, Any]) -> bytes:
+    """A form whose values are JSON text: what the vendor declares and shows (§1); PHP would cut off long bracket lists."""
+    return b"&".join(b"%s=%s" % (name.encode(), _quoted(value)) for name, value in parameters.items())
+
+
+def _quoted(value: Any) -> bytes:
+    if isinstance(value, str):
+        return quote_plus(value).encode()
+    text = msgspec.json.encode(value)
+    if isinstance(value, list):
+        # A thousand ids: all that needs quoting in numbers are these three, and quote_plus would look at each character.
+        text = text.replace(b"[", b"%5B").replace(b",", b"%2C").replace(b"]", b"%5D")
+        if _PLAIN.fullmatch(text):
+            return text
+    return quote_plus(msgspec.json.encode(value)).encode()
+
+
 def _between(change: str, first: datetime, last: datetime) -> dict[str, Any]:
     """A filter on a span of wall-clock time. Both ends count (§2), and stamps are to the second."""
     if change == "date":
@@ -263,13 +286,13 @@ def _between(change: str, first: datetime, last: datetime) -> dict[str, Any]:
     return {"operator": "BETWEEN", "value": [f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}"]}
 
 
-def _numbers(ids: list[str]) -> set[int]:
+def _numbers(ids: list[Scalar]) -> set[int]:
     """Ids as numbers; some come with stray blanks or as ``5.0`` (§5), and what is no number is left out."""
     found = set()
     for one in ids:
         try:
-            found.add(int(one))
-        except ValueError:
-            with suppress(ValueError, OverflowError):
-                found.add(int(float(one)))
+            found.add(int(one))  # type: ignore[arg-type]
+        except (ValueError, TypeError, OverflowError):
+            with suppress(ValueError, TypeError, OverflowError):
+                found.add(int(float(one)))  # type: ignore[arg-type]
     return found
