@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from transload.errors import ContractBroken, LakeUnavailable, QuotaExhausted, SourceUnavailable
+from transload.errors import ContractBroken, LakeUnavailable, QuotaExhausted, SourceUnavailable, WindowTaken
 from transload.lake import Lake
 from transload.layout import StreamKeys, open_checkpoints
 from transload.load import Load
@@ -158,6 +158,41 @@ def test_parts_are_noted_while_the_load_goes_on(
     pour(load, watching(), batch_size=1)
     # A few pages wait between fetching and writing, and one is being written.
     assert all(n - behind <= 8 for n, behind in enumerate(noted))
+
+
+def test_behind_a_barrier_the_source_goes_on_only_when_its_token_is_in_the_checkpoint(
+    directory_lake: Lake, make_load: MakeLoad, make_pages: MakePages, pour: Pour, committed: Read
+) -> None:
+    load = make_load(directory_lake)
+    load.begin()
+    found: list[tuple[Any, int]] = []
+
+    def exporting() -> Iterator[Page]:
+        yield from make_pages(2)
+        for job in ("job 1", "job 2"):
+            yield Page([], job, barrier=True)
+            checkpoint = next(open_checkpoints(directory_lake, KEYS))[1]
+            found.append((checkpoint.token, sum(part.records for part in checkpoint.parts)))
+
+    pour(load, exporting())
+    load.commit()
+    assert found == [("job 1", 2), ("job 2", 2)]
+    assert committed(directory_lake) == bodies(make_pages(2))
+
+
+def test_an_attempt_that_lost_its_window_never_passes_a_barrier(
+    directory_lake: Lake, make_load: MakeLoad, pour: Pour
+) -> None:
+    load = make_load(directory_lake)
+    load.begin()
+    make_load(directory_lake).begin()  # takes it over
+
+    def exporting() -> Iterator[Page]:
+        yield Page([], "job", barrier=True)
+        raise AssertionError("it would start the export a second time")
+
+    with pytest.raises(WindowTaken):
+        pour(load, exporting())
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd", "none"])

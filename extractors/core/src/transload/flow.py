@@ -100,7 +100,7 @@ class _Writer:
         for name, count in page.notes.items():
             tally.notes[name] = tally.notes.get(name, 0) + count
         self._reject(page.rejected)
-        if self._closed:
+        if self._closed or page.barrier:
             # A page that was cut: its parts and its token are noted together, at once.
             self._note()
 
@@ -207,7 +207,12 @@ def flow(
         for page in _limited(pages, _left(load, limits)):
             unknown = unknown_fields(page.records[0], known) if page.records else set()
             # Without its records: what waits holds the lines only.
-            _offer(waiting, (_chunks(page, limits), replace(page, records=(), joined=None), unknown), failed)
+            taken = threading.Event()
+            item = (_chunks(page, limits), replace(page, records=(), joined=None), unknown)
+            _offer(waiting, (item, taken), failed)
+            while page.barrier and not taken.wait(0.1):
+                if failed:
+                    raise failed[0]
         _offer(waiting, _END, failed)
         thread.join()
     except TransloadError as error:
@@ -231,7 +236,9 @@ def _write(writer: _Writer, waiting: queue.Queue[Any], failed: list[BaseExceptio
             if item is None:
                 writer.abort()
                 return
-            writer.take(*item)
+            work, taken = item
+            writer.take(*work)
+            taken.set()
         writer.finish()
     except BaseException as error:  # noqa: BLE001 - handed to the calling thread, which raises it
         failed.append(error)

@@ -34,6 +34,8 @@ class Page:
         rejected: what goes to quarantine.
         notes: counts for the commit record, added up over pages.
         joined: the same records as ``lines`` joins them, where the stream has that at hand.
+        barrier: ask for no page after this one until its token stands in the checkpoint. For what must never be done twice, such as
+            starting a paid export: its id is the token of a page without records, and the export is started behind it.
     """
 
     records: Sequence[bytes | msgspec.Raw]
@@ -42,6 +44,7 @@ class Page:
     rejected: Sequence[Rejected] = ()
     notes: dict[str, int] = field(default_factory=dict)
     joined: bytes | None = None
+    barrier: bool = False
 
 
 Scalar = str | int | float | None
