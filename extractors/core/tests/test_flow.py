@@ -180,6 +180,33 @@ def test_behind_a_barrier_the_source_goes_on_only_when_its_token_is_in_the_check
     assert committed(directory_lake) == bodies(make_pages(2))
 
 
+def test_a_restart_forgets_what_came_before_in_this_and_in_earlier_attempts(
+    directory_lake: Lake, make_load: MakeLoad, make_pages: MakePages, pour: Pour, committed: Read
+) -> None:
+    bad = [Page([b'{"id":%d,"odd":1}' % n], n, "9", [Rejected("x", "bad")], {"seen": 1}) for n in range(3)]
+    first = make_load(directory_lake)
+    first.begin()
+    pour(first, bad, max_quarantined=9, batch_size=1)
+    second = make_load(directory_lake)
+    second.begin()
+    good = make_pages(2, 3)
+
+    def pages() -> Iterator[Page]:
+        yield bad[0]
+        yield Page([], "again", restart=True, barrier=True)
+        checkpoint = next(open_checkpoints(directory_lake, KEYS))[1]
+        assert (checkpoint.token, checkpoint.parts) == ("again", [])
+        yield from good
+
+    pour(second, pages(), max_quarantined=9)
+    record = second.commit()
+    assert committed(directory_lake) == bodies(good)
+    assert (record.records, record.quarantined, record.notes, record.unknown_fields.names) == (5, 0, {}, [])
+    assert record.cursor is not None
+    assert record.cursor.max == good[-1].cursor_max
+    assert record.raw_bytes == sum(len(body) + 1 for body in bodies(good))
+
+
 def test_an_attempt_that_lost_its_window_never_passes_a_barrier(
     directory_lake: Lake, make_load: MakeLoad, pour: Pour
 ) -> None:

@@ -73,11 +73,15 @@ class _Writer:
     """The writing side: turns chunks of lines into parts, and notes them in the load."""
 
     def __init__(self, load: Load, limits: Limits, progress: Callable[[int, int], None]) -> None:
-        opened = load.checkpoint
         self._load, self._limits, self._progress = load, limits, progress
-        self._number = len(opened.parts)
         self._part: PartWriter | None = None
         self._closed: list[Part] = []
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Stand where the checkpoint stands."""
+        opened = self._load.checkpoint
+        self._number = len(opened.parts)
         self._tally = _Tally(
             opened.raw_bytes, opened.quarantined, opened.cursor_max, set(opened.unknown_fields), dict(opened.notes),
             opened.quarantine_parts, opened.token,
@@ -85,6 +89,10 @@ class _Writer:
 
     def take(self, chunks: list[tuple[bytes, int]], page: Page, unknown: set[str]) -> None:
         """Write one page: its lines, cut to what a part may hold."""
+        if page.restart:
+            self.abort()
+            self._load.restart(page.token)
+            self._go_on()
         if self._full_with(chunks[0]):
             self._note()
         for data, records in chunks:

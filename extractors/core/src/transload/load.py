@@ -123,19 +123,27 @@ class Load:
     def _opened(self, old: Checkpoint | None) -> Checkpoint:
         now = self.settings.clock()
         attempt = old.attempt + 1 if old else 1
-        owner = secrets.token_hex(8)
         if old is not None and old.identity == self.settings.identity:
             log.info("an open load goes on", extra={"window": self.window.name, "load_id": old.load_id, "attempt": attempt,
                      "parts": len(old.parts), "records": total(old.parts)[0]})  # fmt: skip
-            return replace(old, attempt=attempt, owner=owner, updated_at=now, implicit=old.implicit and self._implicit)
+            return replace(
+                old,
+                attempt=attempt,
+                owner=secrets.token_hex(8),
+                updated_at=now,
+                implicit=old.implicit and self._implicit,
+            )
         if old is not None:
             log.warning(
                 "the open load was begun with other options or another schema: it is given up for a new one",
                 extra={"window": self.window.name, "load_id": old.load_id},
             )
+        return replace(self._fresh(now), attempt=attempt)
+
+    def _fresh(self, now: datetime) -> Checkpoint:
         return Checkpoint(
             source=self.keys.source, stream=self.keys.stream, mode=self.window.mode, window=self.window.name,
-            since=self.window.since, until=self.window.until, load_id=new_load_id(now), attempt=attempt, owner=owner,
+            since=self.window.since, until=self.window.until, load_id=new_load_id(now), attempt=1, owner=secrets.token_hex(8),
             identity=self.settings.identity, implicit=self._implicit, started_at=now, updated_at=now, parts=[],
             quarantine_parts=0, token=None, raw_bytes=0, quarantined=0, cursor_max=None, unknown_fields=[],
         )  # fmt: skip
@@ -167,6 +175,23 @@ class Load:
         )
         try:
             self._write_checkpoint(grown, self._checkpoint_etag)
+        except PreconditionFailed:
+            raise self._taken("another attempt took it over, or prune removed it") from None
+
+    def restart(self, token: Any) -> None:
+        """Begin anew on the same window, with none of the parts so far; prune removes them.
+
+        Raises:
+            WindowTaken: another attempt has taken the window over, or committed it.
+        """
+        now = self.settings.clock()
+        anew = replace(self._fresh(now), attempt=self.checkpoint.attempt, owner=self.checkpoint.owner, token=token)
+        log.warning(
+            "what was written so far is given up: the load begins anew",
+            extra={"window": self.window.name, "load_id": self.checkpoint.load_id, "parts": len(self.checkpoint.parts)},
+        )
+        try:
+            self._write_checkpoint(anew, self._checkpoint_etag)
         except PreconditionFailed:
             raise self._taken("another attempt took it over, or prune removed it") from None
 

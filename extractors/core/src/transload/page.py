@@ -36,6 +36,8 @@ class Page:
         joined: the same records as ``lines`` joins them, where the stream has that at hand.
         barrier: ask for no page after this one until its token stands in the checkpoint. For what must never be done twice, such as
             starting a paid export: its id is the token of a page without records, and the export is started behind it.
+        restart: forget all that the load has taken so far, of earlier attempts too, and begin it anew behind this page's token.
+            For what turns out to have been damaged, such as a file whose checksum is wrong at its end.
     """
 
     records: Sequence[bytes | msgspec.Raw]
@@ -45,6 +47,7 @@ class Page:
     notes: dict[str, int] = field(default_factory=dict)
     joined: bytes | None = None
     barrier: bool = False
+    restart: bool = False
 
 
 Scalar = str | int | float | None
