@@ -36,12 +36,15 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def process(command: list[str], log: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that ends with the context; its stderr goes to a file."""
-    with log.open("w") as stderr:
+def process(
+    command: list[str], log: Path, *, answers: bool = False, **environment: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that ends with the context. Its stdout is a pipe where ``answers``; all else that it prints goes to a file."""
+    with log.open("w") as output:
         running = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=stderr, text=True, env={**os.environ, **environment}
-        )
+            command, stdout=subprocess.PIPE if answers else output, stderr=output, text=True,
+            env={**os.environ, **environment},
+        )  # fmt: skip
     try:
         yield running
     finally:
@@ -59,7 +62,7 @@ def process(command: list[str], log: Path, **environment: str) -> Iterator[subpr
 def sandbox(folder: Path, *options: str) -> Iterator[str]:
     """A PestRoutes sandbox; gives its address, which ends in /api."""
     command = [sys.executable, "-m", "sandbox", "pestroutes", "--port", "0", *options]
-    with process(command, folder / "sandbox.log") as running:
+    with process(command, folder / "sandbox.log", answers=True) as running:
         line = running.stdout.readline() if running.stdout else ""
         if not line:
             raise RuntimeError(f"the sandbox did not start: {(folder / 'sandbox.log').read_text()}")
@@ -82,24 +85,14 @@ def s3(folder: Path, *, memory: str = "256MiB") -> Iterator[str]:
         "-master.telemetry=false",
     ]  # fmt: skip
     log = folder / "s3.log"
-    with log.open("w") as output:
-        running = subprocess.Popen(
-            command, stdout=output, stderr=output,
-            env={**os.environ, "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY, "GOMEMLIMIT": memory},
-        )  # fmt: skip
-    try:
+    with process(
+        command, log, AWS_ACCESS_KEY_ID=ACCESS_KEY, AWS_SECRET_ACCESS_KEY=SECRET_KEY, GOMEMLIMIT=memory
+    ) as running:
         _wait_for_bucket(port, running, log)
         yield f"http://127.0.0.1:{port}"
-    finally:
-        running.terminate()
-        try:
-            running.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
 
 
-def _wait_for_bucket(port: int, running: subprocess.Popen[bytes], log: Path) -> None:
+def _wait_for_bucket(port: int, running: subprocess.Popen[str], log: Path) -> None:
     import boto3
     import botocore.exceptions
     from botocore.config import Config
