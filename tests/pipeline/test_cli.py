@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -189,6 +193,27 @@ def test_logs_are_json_lines_where_stderr_is_no_terminal(
     lines = [json.loads(line) for line in outcome.err.splitlines()]
     assert [line["message"] for line in lines] == ["begin", "part", "committed"]
     assert all({"level", "logger", "message", "time"} <= set(line) for line in lines)
+
+
+def test_on_a_terminal_the_log_stands_above_the_progress_bar_and_not_in_it(
+    pestroutes: Any, connect_to: Any, tmp_path: Path
+) -> None:
+    connect_to(pestroutes(records=3000))
+    ours, theirs = pty.openpty()
+    command = [Path(sys.executable).with_name("pestroutes"), "extract", "customer", "--destination", tmp_path / "lake"]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs) as running:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # Linux says EIO when the other side is closed
+            while piece := os.read(ours, 65536):
+                shown += piece
+    os.close(ours)
+    assert running.returncode == 0
+    assert b"records" in shown
+    logged = re.findall(rb"(.?.?)\d\d:\d\d:\d\d (?:begin|part|committed) ", shown, re.DOTALL)
+    assert len(logged) == 3
+    # Each begins a line: after a line's end, or after the codes that erased the bar.
+    assert [before for before in logged if before and not before.endswith((b"\n", b"\r", b"K"))] == []
 
 
 def test_the_termination_message_is_left_where_that_place_is(

@@ -23,17 +23,27 @@ class _Readable(logging.Formatter):
         return f"{text}  {extra}" if extra else text
 
 
-def set_up_logs(redact: Redactor, *, debug: bool, stream: TextIO | None = None) -> None:
+class _ToStderr(logging.StreamHandler[TextIO]):
+    """Writes to what stderr is at that moment: a progress bar puts itself there, and moves down for each line."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _: TextIO) -> None:
+        """What the base class found at its start is of no use."""
+
+
+def set_up_logs(redact: Redactor, *, debug: bool) -> None:
     """Send the log to stderr, as JSON lines unless that is a terminal.
 
     Args:
         redact: applied to every line.
         debug: also what only a developer wants to read.
-        stream: instead of stderr.
     """
-    stream = stream or sys.stderr
     inner: logging.Formatter
-    if stream.isatty():
+    if sys.stderr.isatty():
         inner = _Readable()
     else:
         # Late: a tenth of the start-up of commands that log nothing.
@@ -45,7 +55,7 @@ def set_up_logs(redact: Redactor, *, debug: bool, stream: TextIO | None = None) 
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",
         )
-    handler = logging.StreamHandler(stream)
+    handler = _ToStderr()
     handler.setFormatter(RedactingFormatter(inner, redact))
     root = logging.getLogger("transload")
     root.handlers = [handler]

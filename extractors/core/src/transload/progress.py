@@ -60,7 +60,7 @@ def _bar(stream: str, meter: Meter, quota: Callable[[], dict[str, int]], ended: 
     # Late: only a terminal needs it.
     from rich.console import Console
     from rich.progress import (
-        DownloadColumn,
+        FileSizeColumn,
         Progress,
         SpinnerColumn,
         TextColumn,
@@ -70,7 +70,7 @@ def _bar(stream: str, meter: Meter, quota: Callable[[], dict[str, int]], ended: 
 
     columns = (
         SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.fields[records]:>12,} records"),
-        DownloadColumn(), TransferSpeedColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
+        FileSizeColumn(), TransferSpeedColumn(), TimeElapsedColumn(), TextColumn("{task.fields[left]}"),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(stream, total=None, records=0, left="")
