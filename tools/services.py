@@ -13,15 +13,21 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ACCESS_KEY, SECRET_KEY, BUCKET = "transload", "transload-local-secret", "raw"
+_given: set[int] = set()
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on now, low enough that SeaweedFS can add 10,000 for its own use."""
+    """Ports that nobody listens on now, low enough that SeaweedFS can add 10,000 for its own use.
+
+    None is given twice: who was given one may listen only later.
+    """
     ports: list[int] = []
     sockets: list[socket.socket] = []
     candidate = 20_000 + os.getpid() % 10_000
     while len(ports) < count:
         candidate = candidate + 1 if candidate < 45_000 else 20_000
+        if candidate in _given:
+            continue
         taken = [socket.socket(), socket.socket()]
         sockets += taken
         try:
@@ -30,6 +36,7 @@ def free_ports(count: int) -> list[int]:
         except OSError:
             continue
         ports.append(candidate)
+        _given.add(candidate)
     for one in sockets:
         one.close()
     return ports
