@@ -65,7 +65,12 @@ def test_fields_that_a_newer_release_added_are_passed_over() -> None:
     assert read(json.dumps(data).encode(), CommitRecord, "x")[0].records == 1200
 
 
-@pytest.mark.parametrize("data", [b"not json\n", b"[]\n", b"{}\n", b'{"format":1}\n', b'{"format":"1"}\n'])
+NOT_UTF8, DEEP = b'{"format":1,"source":"\xff"}\n', b'{"format":1,"x":' + b"[" * 5000 + b"]" * 5000 + b"}\n"
+
+
+@pytest.mark.parametrize(
+    "data", [b"not json\n", b"[]\n", b"{}\n", b'{"format":1}\n', b'{"format":"1"}\n', NOT_UTF8, DEEP]
+)
 def test_what_is_no_record_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(LakeUnavailable, match=r"_loads/x\.json cannot be read as a CommitRecord.*restore it"):
         read(data, CommitRecord, "_loads/x.json")

@@ -146,7 +146,7 @@ def _read_line(line: bytes, kind: type[Record], key: str) -> Record:
                 f"{key} has format {found}, this release reads up to {FORMAT}: use the release that wrote it, or a newer"
             )
         return msgspec.json.decode(line, type=kind)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise LakeUnavailable(
             f"{key} cannot be read as a {kind.__name__}: {error}; restore it, or move it away"
         ) from error
