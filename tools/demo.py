@@ -231,6 +231,9 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--airflow", action="store_true", help="open the real Airflow instead")
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # However it is ended, also from the background of a script: what it started ends with it.
+        signal.signal(number, signal.default_int_handler)
     airflow() if parser.parse_args().airflow else demo()
 
 
