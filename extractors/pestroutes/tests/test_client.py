@@ -111,7 +111,7 @@ def test_big_numbers_and_every_alphabet_arrive_as_they_were_sent(
     connect_to(sandbox)
     load_of(extract("customer", "--until", UNTIL))
     data = lake_bytes()
-    sent = b"".join(sandbox.server.admin.truth("customer"))
+    sent = b"".join(sandbox.server.admin.truth("customer", {}))
     assert set(sent.splitlines()) <= set(data.splitlines())
     for piece in ("🐜", "明美", "محمد", '"externalID":92233720368547', '"preciseValue":0.'):
         assert piece.encode() in data

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
+from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 import msgspec
@@ -43,11 +44,21 @@ class Controls:
         """Forget what clients asked."""
         self._call("DELETE", "requests")
 
-    def truth(self, entity: str) -> Iterator[bytes]:
-        """All records of an entity now, one JSON text each, as they come."""
-        with urlopen(f"{self.admin}/truth/{entity}", timeout=TIMEOUT) as answer:
+    def truth(self, kind: str, **query: object) -> Iterator[bytes]:
+        """All records of a kind now, one JSON text each, as they come."""
+        with urlopen(f"{self.admin}/truth/{kind}?{urlencode(query)}", timeout=TIMEOUT) as answer:
             for line in answer:
                 yield line.rstrip(b"\n")
+
+    def jobs(self) -> list[dict[str, object]]:
+        """Bulk jobs as they really are, of a sandbox that has them."""
+        found = self._call("GET", "jobs")
+        return found if isinstance(found, list) else []
+
+    def quota(self) -> dict[str, object]:
+        """What has been used of the day's quotas, of a sandbox that has them."""
+        found = self._call("GET", "quota")
+        return found if isinstance(found, dict) else {}
 
     def _call(self, method: str, path: str, body: object = None) -> object:
         data = None if body is None else msgspec.json.encode(body)

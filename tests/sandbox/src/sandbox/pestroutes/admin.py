@@ -1,99 +1,37 @@
-"""`/_sandbox/...`: the clock, the truth, the request log, the faults. Not counted as reads, never logged."""
+"""How time passes in the tenant, and what is true of it."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 
-from sandbox.pestroutes.api import Answer
+from sandbox.admin import NO_QUERY, RequestLog
+from sandbox.admin import Admin as SharedAdmin
+from sandbox.faults import Faults
 from sandbox.pestroutes.changes import advance
-from sandbox.pestroutes.clock import parse_instant
-from sandbox.pestroutes.faults import Faults
 from sandbox.pestroutes.world import World
 
 BATCH = 1000
 
 
-class RequestLog:
-    """What clients asked, without credentials."""
-
-    def __init__(self) -> None:
-        self._entries: list[dict[str, object]] = []
-        self._next = 1
-        self._lock = threading.Lock()
-
-    def add(self, entity: str, action: str, method: str, answer: Answer, sent: int, status: int) -> None:
-        """Note an answered request. Status 0: no answer was sent."""
-        with self._lock:
-            entry = {
-                "n": self._next,
-                "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-                "method": method,
-                "entity": entity,
-                "action": action,
-                "ids": answer.ids,
-                "filters": answer.filters,
-                "office": answer.office,
-                "status": status,
-                "bytes": sent,
-                "faults": list(answer.struck),
-            }
-            self._next += 1
-            self._entries.append(entry)
-
-    def since(self, n: int = 0) -> list[dict[str, object]]:
-        """The entries after number n."""
-        with self._lock:
-            return [entry for entry in self._entries if int(str(entry["n"])) > n]
-
-    def clear(self) -> None:
-        """Forget; numbers go on."""
-        with self._lock:
-            self._entries = []
-
-
-class Admin:
+class Admin(SharedAdmin):
     """The sandbox's own controls."""
 
-    def __init__(self, world: World, faults: Faults, log: RequestLog) -> None:
+    def __init__(self, world: World, faults: Faults) -> None:
+        super().__init__(world.clock, faults, RequestLog())
         self.world = world
-        self.faults = faults
-        self.log = log
 
-    def handle(self, method: str, name: str, query: dict[str, str], body: object) -> object:
-        """Answer one call; the result becomes JSON. Raises ValueError on what makes no sense."""
-        if name == "clock":
-            return self._clock(body) if method == "POST" else {"now": self.world.clock.iso()}
-        if name == "requests":
-            if method == "DELETE":
-                self.log.clear()
-            return self.log.since(int(query.get("since", "0")))
-        if name == "faults":
-            if method == "POST":
-                self.faults.add(body if isinstance(body, list) else [_object(body)])
-            elif method == "DELETE":
-                self.faults.clear()
-            return self.faults.listed()
-        raise ValueError(f"no such control: {name}")
+    def advance(self, now: int, changes: bool = True) -> dict[str, dict[str, int]]:
+        """Move the clock; what changed, by entity."""
+        return advance(self.world, now, changes)
 
-    def _clock(self, body: object) -> dict[str, object]:
-        given, clock = _object(body), self.world.clock
-        now = parse_instant(str(given["now"])) if "now" in given else clock.now + int(str(given["advance_seconds"]))
-        changed = advance(self.world, now, changes=bool(given.get("changes", True)))
-        return {"now": clock.iso(), "changes": changed}
-
-    def truth(self, name: str) -> Iterator[bytes]:
+    def truth(self, name: str, query: Mapping[str, str] = NO_QUERY) -> Iterator[bytes] | None:
         """All records of an entity as they are now, one a line, in batches."""
+        return self._truth(name) if name in self.world.tables else None
+
+    def _truth(self, name: str) -> Iterator[bytes]:
         table = self.world.tables[name]
         for start in range(0, len(table), BATCH):
             with self.world.lock:
                 ks = [k for k in range(start, min(start + BATCH, len(table))) if k not in table.deleted]
                 rows = [table.encoded(k) for k in ks]
             yield b"".join(row + b"\n" for row in rows)
-
-
-def _object(body: object) -> dict[str, object]:
-    if not isinstance(body, dict):
-        raise TypeError("a JSON object is expected")
-    return body

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from sandbox.faults import Fault, Faults
 from sandbox.pestroutes.encodings import Parameters, as_ids, is_true
-from sandbox.pestroutes.faults import Fault, Faults, spoil_ids, spoil_rows
+from sandbox.pestroutes.faults import spoil_ids, spoil_rows
 from sandbox.pestroutes.limits import Limits
 from sandbox.pestroutes.model import Entity
 from sandbox.pestroutes.query import BadFilter, Filter, parse_filter, search
@@ -63,7 +64,7 @@ class Api:
     def handle(self, entity: str, action: str, parameters: Parameters) -> Answer:
         """Answer `/api/{entity}/{action}` or `/api/{entity}/{id}`."""
         began = time.perf_counter()
-        struck = self.faults.draw(entity, "get" if action.isdigit() else action)
+        struck = self.faults.draw({"entity": entity, "action": "get" if action.isdigit() else action})
         filters = {name: text for name, text in parameters.echo.items() if name in parameters.values}
         answer = Answer(b"", struck=struck, office=filters.get("officeIDs"), filters=filters)
         head: dict[str, object] = {"params": {"endpoint": entity, "action": action, **parameters.echo}}

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sandbox.pestroutes.ledger import TAX_RATES, ticket_active, ticket_amounts, ticket_balance
 from sandbox.pestroutes.model import Record, Row
 from sandbox.pestroutes.people import employee_id
-from sandbox.pestroutes.values import ZERO_STAMP, day_text, moment, money, stamp
+from sandbox.pestroutes.values import ZERO_STAMP, moment, money
+from sandbox.values import day_text, stamp
 
 if TYPE_CHECKING:
     from sandbox.pestroutes.world import World

@@ -6,8 +6,8 @@ import random
 
 from sandbox.pestroutes.ledger import ticket_balance
 from sandbox.pestroutes.tables import Table
-from sandbox.pestroutes.values import DAY
 from sandbox.pestroutes.world import BORN_WITH, World
+from sandbox.values import DAY
 
 BIRTHS = 0.2  # of the share of rows that change in a day
 DEATHS = 0.05

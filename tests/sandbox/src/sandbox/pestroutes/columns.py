@@ -6,19 +6,8 @@ from collections.abc import Callable
 
 from sandbox.pestroutes.model import Build, Record, Row
 from sandbox.pestroutes.people import employee_id, seller_id, technician_id
-from sandbox.pestroutes.values import (
-    DAY,
-    FIRST_NAMES,
-    LAST_NAMES,
-    WORDS,
-    ZERO_DATE,
-    ZERO_STAMP,
-    day_text,
-    moment,
-    money,
-    pick,
-    stamp,
-)
+from sandbox.pestroutes.values import FIRST_NAMES, LAST_NAMES, WORDS, ZERO_DATE, ZERO_STAMP, moment, money
+from sandbox.values import DAY, day_text, pick, stamp
 
 Kind = Callable[[Row], object]
 

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
+from sandbox.faults import Fault
+from sandbox.http import WIRE_FAULTS
 from sandbox.pestroutes.model import Record
 
 # name -> what it does. `hypothetical`: nobody has seen the vendor do this.
 FAULTS: Mapping[str, str] = {
+    **WIRE_FAULTS,
     "minute_limit": "success:false, the minute's counter at its limit",
     "day_limit": "success:false, the day's counter at its limit",
     "bad_key": "success:false, the request with its credentials echoed in params",
-    "html_502": "HTTP 502 with an HTML body",
-    "http_500": "HTTP 500, empty JSON",
-    "http_503": "HTTP 503, text",
-    "http_429": "HTTP 429 with Retry-After `retry_after` (seconds or a date; default 1) (hypothetical)",
     "ignored_params": "`params` (list of names) are ignored and listed in ignoredParams",
     "vanish": "the first `count` (1) ids of a get are hard-deleted just before it",
     "success_false": "success:false with `message`",
-    "truncated_gzip": "a gzip body that ends too early",
-    "not_json": "HTTP 200 with text that is no JSON",
-    "truncated_body": "Content-Length is longer than the body, then the connection closes",
-    "reset": "the connection is reset",
-    "hang": "no answer for `seconds` (60), then the connection closes",
-    "slow_drip": "the body comes in `pieces` (10), `seconds` (0.1) apart",
-    "wrong_content_type": "Content-Type `value` (application/pdf)",
-    "html_200": "HTTP 200 with an HTML page",
     "unknown_entity_for_account": "success:false: the account has no such entity",
     "huge_record": "the first record has a string of `megabytes` (5)",
     "record_without_key": "the first record has no key field",
@@ -43,80 +32,6 @@ FAULTS: Mapping[str, str] = {
     "escaped": "non-ASCII characters as \\uXXXX and slashes as \\/, as PHP writes them unless told otherwise",
     "result_wrapper": "the payload stands in `result`",
 }
-
-
-@dataclass
-class Fault:
-    """One switched-on fault."""
-
-    name: str
-    entity: str | None
-    action: str | None
-    times: int  # -1: for ever
-    after: int  # matching requests to let through first
-    options: dict[str, object] = field(default_factory=dict)
-
-    def number(self, name: str, usual: float) -> float:
-        """A numeric parameter."""
-        value = self.options.get(name, usual)
-        return float(value) if isinstance(value, int | float | str) else usual
-
-
-def parse_fault(given: Mapping[str, object]) -> Fault:
-    """Read `{"fault": ..., "match": {...}, "times": ..., "after": ..., parameters}`."""
-    name = str(given.get("fault"))
-    if name not in FAULTS:
-        raise ValueError(f"unknown fault {name!r}; known: {', '.join(FAULTS)}")
-    match = given.get("match") or {}
-    if not isinstance(match, dict) or not set(match) <= {"entity", "action"}:
-        raise ValueError("match takes entity and action")
-    times, after = given.get("times", 1), given.get("after", 0)
-    if not isinstance(times, int) or not isinstance(after, int):
-        raise TypeError("times and after are whole numbers")
-    options = {key: value for key, value in given.items() if key not in ("fault", "match", "times", "after")}
-    return Fault(name, match.get("entity"), match.get("action"), times, after, options)
-
-
-class Faults:
-    """The faults that are switched on."""
-
-    def __init__(self) -> None:
-        self._faults: list[Fault] = []
-        self._lock = threading.Lock()
-
-    def add(self, given: Sequence[Mapping[str, object]]) -> None:
-        """Switch on."""
-        parsed = [parse_fault(one) for one in given]
-        with self._lock:
-            self._faults += parsed
-
-    def clear(self) -> None:
-        """Switch all off."""
-        with self._lock:
-            self._faults = []
-
-    def listed(self) -> list[dict[str, object]]:
-        """What is on, with the times that are left."""
-        with self._lock:
-            return [
-                {"fault": f.name, "match": {"entity": f.entity, "action": f.action}, "times": f.times, "after": f.after}
-                | f.options
-                for f in self._faults
-            ]
-
-    def draw(self, entity: str, action: str) -> dict[str, Fault]:
-        """The faults that strike this request, counted down."""
-        struck: dict[str, Fault] = {}
-        with self._lock:
-            for fault in self._faults:
-                if fault.entity not in (None, entity) or fault.action not in (None, action) or fault.times == 0:
-                    continue
-                if fault.after > 0:
-                    fault.after -= 1
-                elif fault.name not in struck:
-                    fault.times -= fault.times > 0
-                    struck[fault.name] = fault
-        return struck
 
 
 # --- faults on rows

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sandbox.pestroutes.values import DAY, mix
+from sandbox.values import DAY, mix
 
 if TYPE_CHECKING:
     from sandbox.pestroutes.world import World

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from sandbox.pestroutes import values
 from sandbox.pestroutes.ledger import TAX_RATES, owed
 from sandbox.pestroutes.model import Record, Row
-from sandbox.pestroutes.values import DAY, ZERO_DATE, ZERO_STAMP, day_text, mix, moment, money
+from sandbox.pestroutes.values import ZERO_DATE, ZERO_STAMP, moment, money
+from sandbox.values import DAY, day_text, mix, pick
 
 if TYPE_CHECKING:
     from sandbox.pestroutes.world import World
@@ -43,8 +44,8 @@ def _person(n: int) -> Record:
     h = mix(1, n)
     company = values.COMPANIES[h % len(values.COMPANIES)]
     return {
-        "fname": values.pick(values.FIRST_NAMES, h >> 8),
-        "lname": values.pick(values.LAST_NAMES, h >> 20),
+        "fname": pick(values.FIRST_NAMES, h >> 8),
+        "lname": pick(values.LAST_NAMES, h >> 20),
         "companyName": company,
         "commercialAccount": "1" if company else "0",
         "spouse": None if h & 1 else "",
@@ -87,7 +88,7 @@ def _habit(offices: int, office: int, n: int) -> Record:
     return {
         "addedByID": str(office + offices * (TECHNICIANS + h % 4)),
         "sourceID": str(1 + h % 12),
-        "source": values.pick(("Referral", "Web", "Door to door", "Radio ", ""), h),
+        "source": pick(("Referral", "Web", "Door to door", "Radio ", ""), h),
         "aPay": ("No", "No", "CC", "ACH")[h >> 14 & 3],
         "preferredTechID": str(office + offices * (h % TECHNICIANS)) if h & 1024 else "0",
         "masterAccount": "0",
@@ -217,7 +218,7 @@ def subscription(row: Row) -> Record:
         "leadDateAdded": world.clock.stamp(row.added) if lead else None,
         "leadUpdated": moment(row.table.wall_updated(k)) if lead else None,
         "leadStatus": ("0" if active == -3 else "3") if lead else None,
-        "leadStage": values.pick(("New", "Quoted", "Won", "Lost"), h >> 5) if lead else "",
+        "leadStage": pick(("New", "Quoted", "Won", "Lost"), h >> 5) if lead else "",
         "leadValue": money(charge * 4) if lead else None,
         "leadDateClosed": world.clock.stamp(at) if lead and active != -3 else (ZERO_STAMP if lead else None),
         "sourceID": str(1 + h % 12),

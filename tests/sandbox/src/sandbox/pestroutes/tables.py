@@ -11,6 +11,7 @@ import msgspec
 from sandbox.pestroutes import values
 from sandbox.pestroutes.dirt import soil
 from sandbox.pestroutes.model import Entity, Record, Row
+from sandbox.values import mix, salt
 
 if TYPE_CHECKING:
     from sandbox.pestroutes.world import World
@@ -29,7 +30,7 @@ class Table:
         self.entity = entity
         self.base = base
         self.first, self.stride = entity.first, entity.stride
-        self.salt = values.salt(world.seed, entity.name)
+        self.salt = salt(world.seed, entity.name)
         self.parent: Table | None = None
         self.per = 0  # rows that the parent had at the start
         self.born: list[tuple[int, int]] = []  # added, position of the parent
@@ -133,13 +134,13 @@ class Table:
         if not self.parent:
             return self.world.start + self.world.span * k // self.base
         parent = self.parent.added_at(self.parent_of(k))
-        return parent + ((self.world.origin - parent) * (values.mix(self.salt, k) >> 48) >> 16)
+        return parent + ((self.world.origin - parent) * (mix(self.salt, k) >> 48) >> 16)
 
     def updated_at(self, k: int) -> int:
         """When the row last changed; 0 if it never did, and carries no dateUpdated (sources/pestroutes.md §7)."""
         if k in self.updated:
             return self.updated[k]
-        return self._first_update(k, values.mix(self.salt, k), self.added_at(k))
+        return self._first_update(k, mix(self.salt, k), self.added_at(k))
 
     def _first_update(self, k: int, h: int, added: int) -> int:
         if k >= self.base:
@@ -153,13 +154,13 @@ class Table:
         updated = self.updated_at(k)
         if updated:
             return self.world.clock.wall(updated)
-        return values.ZERO if values.mix(self.salt, k) & 64 else values.NULL
+        return values.ZERO if mix(self.salt, k) & 64 else values.NULL
 
     # --- records
 
     def row(self, k: int) -> Row:
         """What the row knows."""
-        h = values.mix(self.salt, k)
+        h = mix(self.salt, k)
         added = self.added_at(k)
         return Row(
             self.world,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sandbox.pestroutes.ledger import ticket_date
 from sandbox.pestroutes.model import Record, Row
 from sandbox.pestroutes.people import employee_id, seller_id, technician_id
-from sandbox.pestroutes.values import DAY, WORDS, ZERO_STAMP, day_text, mix, moment, money, stamp, time_text
+from sandbox.pestroutes.values import WORDS, ZERO_STAMP, moment, money
+from sandbox.values import DAY, day_text, mix, stamp, time_text
 
 if TYPE_CHECKING:
     from sandbox.pestroutes.world import World

@@ -8,7 +8,7 @@ from sandbox.pestroutes.catalogue import ENTITIES
 from sandbox.pestroutes.clock import Clock
 from sandbox.pestroutes.model import Entity
 from sandbox.pestroutes.tables import Table
-from sandbox.pestroutes.values import DAY
+from sandbox.values import DAY
 
 HISTORY = 3 * 365 * DAY
 
