@@ -201,10 +201,8 @@ class Activities:
         return self._changes
 
     def _own_rows(self, low: int, high: int, wanted: Wanted, now: int, columns: Sequence[str], form: Form) -> list[str]:
-        end = self.timeline.instant(self.pulse.live(high))
-        settled = end + self.late + 60 + wanted.held_back <= now
-        if tuple(columns[:3]) == DEFAULT_COLUMNS[:3] and settled:
-            return self._quick_rows(low, high, self._tails(wanted, tuple(columns[3:]), form), form)
+        if tuple(columns[:3]) == DEFAULT_COLUMNS[:3]:
+            return self._quick_rows(low, high, wanted, now, tuple(columns[3:]), form)
         rows = []
         for n in range(low, high):
             activity = self.own(n)
@@ -214,24 +212,31 @@ class Activities:
                 rows.append(form.row([(name, cells[name]) for name in columns]))
         return rows
 
-    def _quick_rows(self, low: int, high: int, tails: list[list[str | None]], form: Form) -> list[str]:
+    def _quick_rows(
+        self, low: int, high: int, wanted: Wanted, now: int, columns: tuple[str, ...], form: Form
+    ) -> list[str]:
         """The same as above for the usual columns, without a function call for each row."""
         a, b, d, f = heads(form)
+        tails = self._tails(wanted, columns, form)
         start, kinds, doers, instant, live = self.salt, self._kinds, self.doers, self.timeline.instant, self.pulse.live
         many, span, below = self.pulse.count >= self.pulse.span, self.pulse.span, self.pulse.count << 16
         shift, date, last = instant(live(low)) - live(low), "", -1
         steady = instant(live(high)) - live(high) == shift
+        fresh = instant(live(high)) + self.late + 60 + wanted.held_back > now  # some may not be committed yet
         rows: list[str] = []
         for n in range(low, high):
             x = (n * 0x9E3779B97F4A7C15 + start) & MASK  # values.mix
             x = ((x ^ (x >> 31)) * 0xBF58476D1CE4E5B9) & MASK
             x ^= x >> 29
-            tail = tails[kinds[x % 1000]][x >> 40 & 63]
+            kind = kinds[x % 1000]
+            tail = tails[kind][x >> 40 & 63]
             if tail is None:
                 continue
             second = ((n << 16) + (x & 0xFFFF)) * span // below if many else live(n)
             if second != last:
                 last, date = second, iso(second + shift if steady else instant(second))
+            if fresh and instant(second) + self.lateness(x, TYPES[kind].id, wanted) > now:
+                continue
             lead = (x >> 16) % doers
             id_ = FIRST_GUID + n + _OFFSETS[n & 63]
             rows.append(f"{a}{id_}{b}{_LEAD_OFFSETS[lead % 50] + FIRST_ID + lead}{d}{date}{f}{tail}")

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FAMILIES = 8
-
 
 @dataclass(frozen=True)
 class Column:

@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from sandbox.marketo.cells import Cell, pool, quoted
+from sandbox.marketo.cells import Cell, pool
 from sandbox.marketo.events import BIRTH, DEATH, Events
 from sandbox.marketo.fields import BY_NAME, CHANGEABLE, Column
 from sandbox.marketo.forms import Form, cell_of
@@ -234,4 +234,3 @@ _SPECIAL: dict[str, tuple[Callable[[Leads, int], str | None], type]] = {
     "erpId_c": (_erp_id, int),
 }
 assert set(_SPECIAL) == {name for name, column in BY_NAME.items() if not column.maker and column.exportable}
-assert quoted("o'user1+tag@example.com", ",") == "o'user1+tag@example.com"

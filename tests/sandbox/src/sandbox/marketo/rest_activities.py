@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sandbox.marketo.activities import Activity, Wanted
 from sandbox.marketo.activity_types import BY_ID, TYPES, rest_attributes
@@ -61,7 +61,7 @@ class RestActivities:
         found, after, more = world.activities.page(
             (position[0], position[1]), wanted, world.clock.now, batch, self._scan
         )
-        return self._answer(call, [_shown(one) for one in found], (position[0], position[1]), after, more)
+        return self._answer(call, [shown(one) for one in found], (position[0], position[1]), after, more)
 
     @property
     def _scan(self) -> int:
@@ -158,7 +158,7 @@ def _offset_date(instant: int) -> str:
     return iso(instant).removesuffix("Z") + "+0000"
 
 
-def _shown(activity: Activity) -> Content:
+def shown(activity: Activity) -> Content:
     """As activities.json has it; `id` may be absent (sources/marketo.md §3)."""
     v = activity.variant
     row: Content = {"id": activity.id} if activity.id % 5 else {}
@@ -183,8 +183,3 @@ def _deleted(activity: Activity) -> Content:
         "primaryAttributeValue": activity.variant.primary,
         "attributes": [],
     }
-
-
-def rest_row(activity: Activity) -> Mapping[str, object]:
-    """For the truth of what REST says."""
-    return _shown(activity)

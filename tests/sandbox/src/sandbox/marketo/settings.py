@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 NOW = "2026-10-01T15:00:00+00:00"  # Thursday, 10:00 in Chicago
 PLENTY = 1_000_000
 CENTRAL = "America/Chicago"  # where days of quotas begin (sources/marketo.md §2)
-FILTERS_NOT_EVERYWHERE = ("updatedAt", "smartListId", "smartListName")  # sources/marketo.md §6
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,6 @@ class Timeline:
             self._firsts.append(self.live + 1)
             self._shifts.append(self._shifts[-1] + seconds)
 
-    @property
-    def now(self) -> int:
-        """The instant of the last live second; later only if the clock was moved without changes."""
-        return self.live + self._shifts[bisect_right(self._firsts, self.live) - 1]
-
     def instant(self, live: int) -> int:
         """When a live second is."""
         return live + self._shifts[max(0, bisect_right(self._firsts, live) - 1)]

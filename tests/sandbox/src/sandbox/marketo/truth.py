@@ -16,7 +16,7 @@ from sandbox.marketo.events import DEATH, MERGE
 from sandbox.marketo.fields import BY_NAME, EXPORTABLE, LEAD_COLUMNS
 from sandbox.marketo.forms import TRUTH
 from sandbox.marketo.leads import Leads
-from sandbox.marketo.rest_activities import rest_row
+from sandbox.marketo.rest_activities import shown
 from sandbox.marketo.rest_leads import described
 from sandbox.marketo.timeline import iso, read_instant
 
@@ -98,7 +98,7 @@ class Truth:
             for activity in found:
                 if activity.instant > end:
                     return
-                yield _line(rest_row(activity))
+                yield _line(shown(activity))
 
     def _changes(self, query: Query) -> Iterator[str]:
         for m in self.world.events.within(*self._window(query)):
