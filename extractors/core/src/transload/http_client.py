@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -110,7 +111,9 @@ class HttpClient:
         *,
         params: Mapping[str, str] | None = None,
         data: Mapping[str, str] | bytes | None = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
         before: Callable[[], None] = lambda: None,
+        within: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> T:
         """Send a request until its answer can be read, or trying again makes no sense.
 
@@ -119,8 +122,10 @@ class HttpClient:
             url: without credentials.
             read: reads an answer; see the module.
             params: the query string.
-            data: a form; as bytes, one that is encoded already.
-            before: called before each try (to keep to a rate).
+            data: a form; as bytes, one that is encoded already, or any body whose Content-Type is among ``headers``.
+            headers: called before each try, gives what is sent beside the client's own (a token that is renewed between tries).
+            before: called before each try (to keep to a rate), when its headers are known.
+            within: entered around each try (to keep to a number of requests under way); waits between tries are outside.
 
         Raises:
             SourceUnavailable: no usable answer within the deadline.
@@ -137,7 +142,7 @@ class HttpClient:
             reraise=True,
         )
         try:
-            result: T = retrying(self._once, method, url, read, params, data, before)
+            result: T = retrying(self._once, method, url, read, params, data, headers, before, within)
             return result
         except Transient as error:
             tries = retrying.statistics.get("attempt_number", 1)
@@ -151,23 +156,32 @@ class HttpClient:
         read: Callable[[Answer], T],
         params: Mapping[str, str] | None,
         data: Mapping[str, str] | bytes | None,
+        headers: Callable[[], Mapping[str, str]] | None,
         before: Callable[[], None],
+        within: Callable[[], AbstractContextManager[object]],
     ) -> T:
-        before()
-        with self._count_lock:
-            self.requests += 1
-        answer = self._send(method, url, params, data)
+        with within():
+            own = {**(_FORM if isinstance(data, bytes) else {}), **(headers() if headers else {})}
+            before()
+            with self._count_lock:
+                self.requests += 1
+            answer = self._send(method, url, params, data, own)
         if answer.status == 429 or answer.status >= 500:
             raise Transient(f"{url} answered HTTP {answer.status}", wait=retry_after(answer.headers))
         return read(answer)
 
     def _send(
-        self, method: str, url: str, params: Mapping[str, str] | None, data: Mapping[str, str] | bytes | None
+        self,
+        method: str,
+        url: str,
+        params: Mapping[str, str] | None,
+        data: Mapping[str, str] | bytes | None,
+        headers: Mapping[str, str],
     ) -> Answer:
         self._read_environment(url)
         try:
             with self._session.request(
-                method, url, params=params, data=data, headers=_FORM if isinstance(data, bytes) else None, stream=True,
+                method, url, params=params, data=data, headers=headers, stream=True,
                 allow_redirects=False, timeout=(CONNECT_SECONDS, READ_SECONDS),
             ) as response:  # fmt: skip
                 return Answer(response.status_code, response.headers, _body(response, url))
