@@ -33,7 +33,7 @@ docs: setup ## Write the generated files anew: command reference, dbt sources an
 	@$(PY) -m tools.reference && $(PY) dbt/generate.py --command .venv/bin/pestroutes
 
 lock: setup ## Choose the versions of all dependencies anew
-	@for name in pestroutes dev dbt airflow; do \
+	@for name in pestroutes marketo dev dbt airflow; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
 	    --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; done
 

@@ -47,7 +47,7 @@ install_lock() { # folder, lock
   .venv/bin/uv pip sync --quiet --python "$1/bin/python" --require-hashes "requirements/$2.txt"
   if [ "$2" = dev ]; then
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps \
-      -e extractors/core -e extractors/pestroutes -e tests/sandbox
+      -e extractors/core -e extractors/pestroutes -e extractors/marketo -e tests/sandbox
   fi
   cp "requirements/$2.txt" "$1/installed.txt"
 }
