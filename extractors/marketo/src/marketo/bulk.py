@@ -108,7 +108,7 @@ class BulkLoad:
 
     def _create(self) -> Job | None:
         """An export for the next piece, not started yet; None when every piece has one."""
-        held = self._megabytes.reserve(self._current_plan, self.state.mark, self.state.rate)
+        held = self._megabytes.reserve(self._current_plan, self.state.mark, self.state.rate, self.state.weight)
         if held is None:
             return None
         piece, reservation = held
@@ -195,9 +195,10 @@ class BulkLoad:
         if job.size is None:
             size = status.file_size or 0
             self._megabytes.settle(job.held, size)
-            self.state = replace(self.state.with_first(replace(job, held=None, size=size)), rate=size / job.weight)
+            job = replace(job, held=None, size=size)
+            self.state = replace(self.state.with_first(job), rate=size / job.weight, weight=job.weight)
         try:
-            yield from self._read(self.state.jobs[0], status)
+            yield from self._read(job, status)
         except Missing:
             yield from self._instead(job, "its file is not there")
 

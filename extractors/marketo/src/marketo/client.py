@@ -154,7 +154,7 @@ class Marketo:
         plan, otherwise = self._plans(place, window)
         if state.mark is None:
             self._hint(stream, plan)
-            state = replace(state, rate=self._rate(stream))
+            state = self._begun(stream, state)
         waiting = Waiting(
             self._options["poll"], self._options["job_deadline"], self._api.http.pause, self._runtime.clock
         )
@@ -190,13 +190,14 @@ class Marketo:
             return plan, Otherwise(Spans("createdAt", since, window.until), _NO_UPDATED_AT["leads"])
         return plan, None
 
-    def _rate(self, stream: Stream) -> float | None:
-        """Bytes of exports a second of window, by the last load; None if it does not say."""
+    def _begun(self, stream: Stream, state: State) -> State:
+        """The state of the beginning, with what the last load tells of sizes."""
         last = self._runtime.last_load(stream)
         size = last.notes.get("export_bytes", 0) if last else 0
         if last is None or last.since is None or not size or stream.detail.kind == "program/members":
-            return None
-        return size / (last.until - last.since).total_seconds()
+            return state
+        seconds = (last.until - last.since).total_seconds()
+        return replace(state, rate=size / seconds, weight=seconds)
 
     def _hint(self, stream: Stream, plan: Plan) -> None:
         exports = plan.whole / A_DAY.total_seconds() / 31

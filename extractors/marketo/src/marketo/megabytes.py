@@ -12,6 +12,7 @@ from transload.ledger import QuotaLedger, Reservation
 GUESS = 20_000_000  # bytes of an export of which nothing is known
 MARGIN = 1.3  # more than the rate of the last one
 LEAST = 10_000  # bytes
+GROWTH = 4  # how much heavier an export may be than the last one
 
 
 class Megabytes:
@@ -24,19 +25,20 @@ class Megabytes:
     def __init__(self, ledger: QuotaLedger) -> None:
         self._ledger = ledger
 
-    def reserve(self, plan: Plan, mark: Any, rate: float | None) -> tuple[Piece, Reservation] | None:
+    def reserve(self, plan: Plan, mark: Any, rate: float | None, weight: float | None) -> tuple[Piece, Reservation] | None:
         """The next piece that the day has room for, halved as often as it takes; None behind the last piece.
 
         Args:
             plan: gives the pieces.
             mark: where the piece begins.
             rate: bytes a weight; None if nothing is known yet. Then the piece is a small one, and shows it.
+            weight: of the export that the rate is of: what is much longer may be unlike it.
 
         Raises:
             QuotaExhausted: there is no room even for the least piece.
             ConfigError: there is none on any day.
         """
-        piece = plan.piece(mark, plan.probe if rate is None else plan.whole)
+        piece = plan.piece(mark, plan.probe if rate is None or weight is None else weight * GROWTH)
         while piece is not None:
             try:
                 if rate is None:

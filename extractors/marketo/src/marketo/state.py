@@ -63,6 +63,7 @@ class State(msgspec.Struct, frozen=True):
         rows: of that file, so far.
         restarts: how often a file was damaged.
         rate: bytes a weight, of the newest export.
+        weight: of the newest export whose size is known.
         dropped: fields that Marketo describes and does not export.
         catch_up: the token of what is read over REST behind all exports.
     """
@@ -79,6 +80,7 @@ class State(msgspec.Struct, frozen=True):
     rows: int = 0
     restarts: int = 0
     rate: float | None = None
+    weight: float | None = None
     dropped: tuple[str, ...] = ()
     catch_up: Any = None
 
