@@ -18,7 +18,7 @@ from marketo.exports import Exports
 from marketo.leads import CHANGES, NEW_LEAD, RestLeads
 from marketo.megabytes import Megabytes
 from marketo.permissions import check
-from marketo.plan import Plan, Programs, Spans
+from marketo.plan import LONGEST, Plan, Programs, Spans
 from marketo.rest import assets, feed_of, listing
 from marketo.state import State, read_state
 from marketo.streams import LEADS, Assets, Export, Feed, Listing
@@ -200,8 +200,8 @@ class Marketo:
         return replace(state, rate=size / seconds, weight=seconds)
 
     def _hint(self, stream: Stream, plan: Plan) -> None:
-        exports = plan.whole / A_DAY.total_seconds() / 31
-        if isinstance(plan, Spans) and exports > MANY_EXPORTS:
+        exports = plan.whole / LONGEST.total_seconds() if isinstance(plan, Spans) else 0
+        if exports > MANY_EXPORTS:
             log.warning(
                 "this load takes many exports, one for each 31 days at least: --start with the month in which the account began "
                 "makes them fewer", extra={"stream": stream.name, "exports": int(exports) + 1},

@@ -40,10 +40,6 @@ class Plan(Protocol):
     def probe(self) -> float:
         """The weight of a first piece whose size nobody can guess."""
 
-    @property
-    def whole(self) -> float:
-        """The weight of all pieces together."""
-
     def piece(self, mark: Any, weight: float) -> Piece | None:
         """The piece behind a mark (None: the first), of about this weight at most; None behind the last."""
 
@@ -62,6 +58,7 @@ class Spans:
 
     def __init__(self, filter_name: str, since: datetime, until: datetime, *, newest_first: bool = False) -> None:
         self._name, self._since, self._until, self._newest_first = filter_name, since, until, newest_first
+        #: the weight of all pieces together
         self.whole = (until - since).total_seconds()
 
     def piece(self, mark: Any, weight: float) -> Piece | None:
@@ -104,10 +101,6 @@ class Programs:
         if self._ids is None:
             self._ids = sorted(self._ask())
         return self._ids
-
-    @property
-    def whole(self) -> float:
-        return float(len(self.ids))
 
     def piece(self, mark: Any, weight: float) -> Piece | None:
         chosen = [one for one in self.ids if one > (mark or 0)][: max(1, min(MOST_PROGRAMS, int(weight)))]
