@@ -34,9 +34,10 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     "command",
     [
         ("-m", "tools.reference", "--check"),
-        ("dbt/generate.py", "--check", "--command", str(BIN / "pestroutes")),
+        ("dbt/generate.py", "pestroutes", "--check", "--command", str(BIN / "pestroutes")),
+        ("dbt/generate.py", "marketo", "--check", "--command", str(BIN / "marketo")),
     ],
-    ids=["reference", "dbt"],
+    ids=["reference", "pestroutes", "marketo"],
 )
 def test_generated_files_are_not_stale(command: tuple[str, ...]) -> None:
     ended = run(sys.executable, *command)
