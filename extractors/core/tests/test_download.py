@@ -83,7 +83,11 @@ def fetch(server: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[
 
 
 @settings(max_examples=25, deadline=None)
-@given(cuts=st.lists(st.integers(1, len(FILE) // 2), max_size=4), offset=st.integers(0, len(FILE) - 1), ranges=st.booleans())
+@given(
+    cuts=st.lists(st.integers(1, len(FILE) // 2), max_size=4),
+    offset=st.integers(0, len(FILE) - 1),
+    ranges=st.booleans(),
+)
 def test_every_byte_comes_once_wherever_it_breaks_off(
     server: Server, cuts: list[int], offset: int, ranges: bool
 ) -> None:

@@ -100,4 +100,3 @@ def quarantined(tmp_path: Path, read_part: Callable[[Any, str], bytes]) -> Calla
 def files(tmp_path: Path) -> Callable[[str], list[str]]:
     """Returns a function that lists what stands in a folder of the lake."""
     return lambda folder: [one.key for one in DirectoryLake(str(tmp_path / "lake")).list(folder)]
-

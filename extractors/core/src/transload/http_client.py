@@ -12,6 +12,7 @@ import io
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -238,7 +239,7 @@ class HttpClient:
         began = time.monotonic()
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
-            stop=self._stop_retrying,
+            stop=self._stopping(),
             wait=_wait,
             sleep=self.pause,
             before_sleep=self._tell,
@@ -302,12 +303,20 @@ class HttpClient:
                 self._session.proxies, self._session.verify = found["proxies"], found["verify"]
                 self._environment_read = True
 
-    def _stop_retrying(self, state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, Transient) and error.tries is not None and state.attempt_number >= error.tries:
-            return True
-        elapsed = state.seconds_since_start or 0.0
-        return elapsed + state.upcoming_sleep > self._retry_seconds
+    def _stopping(self) -> Callable[[tenacity.RetryCallState], bool]:
+        """Whether to give up: at the deadline, or after as many errors of a kind as that kind is worth."""
+        seen: Counter[tuple[type[TransloadError], int]] = Counter()
+
+        def stop(state: tenacity.RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, Transient) and error.tries is not None:
+                kind = error.finally_raise, error.tries
+                seen[kind] += 1
+                if seen[kind] >= error.tries:
+                    return True
+            return (state.seconds_since_start or 0.0) + state.upcoming_sleep > self._retry_seconds
+
+        return stop
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

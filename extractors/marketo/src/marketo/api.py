@@ -14,7 +14,7 @@ import msgspec
 from marketo import __version__
 from marketo.envelope import Envelope, read_envelope
 from marketo.identity import Identity, Token
-from marketo.pace import RESET_ZONE, Pace, next_midnight
+from marketo.pace import RESET_ZONE, Pace, midnight, next_midnight
 from transload.allowance import Allowance
 from transload.download import download
 from transload.errors import (
@@ -50,10 +50,13 @@ class Refusal(ContractBroken):
         call: method and path.
         code: of §2.
         said: the message, redacted.
+        request: its id, for Marketo's support.
     """
 
-    def __init__(self, call: str, code: str, said: str) -> None:
-        super().__init__(f"Marketo refused {call} with code {code}: {said!r}")
+    def __init__(self, call: str, code: str, said: str, request: str) -> None:
+        super().__init__(
+            f"Marketo refused {call} with code {code}: {said!r} (request {request}); leave the stream out, and report it"
+        )
         self.code, self.said = code, said
 
 
@@ -93,7 +96,8 @@ class Api:
         self.base: str = options["base_url"]
         self._clock = runtime.clock
         self._redact: Redactor = runtime.redact
-        self._limits = {"calls": options["daily_calls"], "export_bytes": options["daily_megabytes"] * 1_000_000}
+        self.daily_calls: int = options["daily_calls"]
+        self._limits = {"calls": self.daily_calls, "export_bytes": options["daily_megabytes"] * 1_000_000}
         self.ledger = runtime.ledger(_account(self.base), self._limits, RESET_ZONE, reserve_percent=options["reserve"])
         self._allowance = Allowance(self.ledger, "calls")
         self.pace = Pace(runtime.stop, self._allowance.take, calls=options["rate"])
@@ -147,8 +151,16 @@ class Api:
         used: list[Token] = []
 
         def accept(body: Body) -> None:
-            if body.status in (200, 206) and "json" not in body.headers.get("Content-Type", "").lower():
+            sent = body.headers.get("Content-Type", "").lower()
+            if body.status in (200, 206) and "html" in sent:
+                raise Transient(f"GET {path} gave {sent} in place of the file", finally_raise=ContractBroken, tries=3)
+            if body.status in (200, 206) and "json" not in sent:
                 return
+            if body.status == 416:
+                has = body.headers.get("Content-Range")
+                if has == f"bytes */{offset}":
+                    return  # all of it was read before
+                raise ContractBroken(f"GET {path} has no bytes from {offset} on ({has})")
             # An error's envelope in place of the file (§6).
             answer = Answer(body.status, body.headers, body.read())
             if answer.status == 404:
@@ -168,8 +180,7 @@ class Api:
     def exhausted(self, what: str) -> QuotaExhausted:
         """The error for a quota of the day that Marketo says is used up: when it is reset, in the time zone of §2."""
         now = self._clock()
-        begun = next_midnight(now) - timedelta(days=1)
-        retry_at = now + JUST_AFTER if now - begun < JUST_AFTER else next_midnight(now)
+        retry_at = now + JUST_AFTER if self._day_has_just_begun() else next_midnight(now)
         return QuotaExhausted(
             f"Marketo says that {what} are used up, by all integrations together. "
             f"Run the same command again after {iso(retry_at)}; it goes on from its checkpoint",
@@ -178,7 +189,12 @@ class Api:
 
     def observe_all(self, counter: str) -> None:
         """Let the other pods know that a quota is used up."""
-        self.ledger.observe(**{counter: self._limits[counter]})
+        if not self._day_has_just_begun():
+            self.ledger.observe(**{counter: self._limits[counter]})
+
+    def _day_has_just_begun(self) -> bool:
+        now = self._clock()
+        return now - midnight(now) < JUST_AFTER
 
     def _headers(self, used: list[Token], content_type: str | None = None) -> Mapping[str, str]:
         used.append(self._identity.token())
@@ -228,7 +244,10 @@ class Api:
             self.pace.give_back()
         if code in RENEW:
             self._identity.refused(token)
-            raise Transient(text, at_once=True, finally_raise=AccessDenied, tries=6)
+            raise Transient(
+                f"{text}: where fresh tokens are refused as well, see whether the API user's custom service is still there",
+                at_once=True, finally_raise=AccessDenied, tries=6,
+            )  # fmt: skip
         if code in ("604", "606", "607", "614", "615"):
             raise self._later(code, text)
         if code in AGAIN:
@@ -237,7 +256,7 @@ class Api:
             raise Denied(text, said)
         if code in OURS:
             raise TransloadError(f"a bug of Transload: Marketo does not understand {text}; report it")
-        raise Refusal(call, code, said)
+        raise Refusal(call, code, said, envelope.request_id)
 
     def _later(self, code: str, text: str) -> Transient | QuotaExhausted:
         """What a call that came too early, or took too long, is to raise."""
@@ -252,11 +271,18 @@ class Api:
         if code == "615":
             return Transient(text, wait=random.uniform(1.0, 5.0))
         if code == "614":
-            return Transient(text, finally_raise=AccessDenied, tries=4)
+            return Transient(
+                f"{text}: is the subscription active, and --base-url ({self.base}) right?",
+                finally_raise=AccessDenied,
+                tries=4,
+            )
         return Transient(text, finally_raise=TimedOut, tries=3)
 
 
 def _account(base: str) -> str:
     """What the vendor counts by: the Munchkin id, which is the first label of the host (§1)."""
-    host = urlsplit(base).netloc.lower()
+    try:
+        host = urlsplit(base).netloc.lower()
+    except ValueError as error:
+        raise ConfigError(f"--base-url ({base}) is no URL: {error}") from error
     return host.removesuffix(".mktorest.com").upper() if host.endswith(".mktorest.com") else host

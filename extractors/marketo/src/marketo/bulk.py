@@ -187,20 +187,27 @@ class BulkLoad:
 
     def _first(self) -> Iterator[Page]:
         """Read the first export's file to its end, or have another one made."""
+        if self.state.jobs[0].spoilt:
+            yield from self._instead(self.state.jobs[0], "its file is of no use")
+            return
         status = self._ended(self.state.jobs[0])
         job = self.state.jobs[0]
         if status.state != "Completed":
             yield from self._instead(job, f"it is {status.status}{f': {status.error_msg}' if status.error_msg else ''}")
             return
-        if job.size is None:
-            size = status.file_size or 0
-            self._megabytes.settle(job.held, size)
-            job = replace(job, held=None, size=size)
-            self.state = replace(self.state.with_first(job), rate=size / job.weight, weight=job.weight)
+        if job.size is None and status.file_size is not None:
+            job = self._settled(job, status.file_size)
         try:
             yield from self._read(job, status)
         except Missing:
             yield from self._instead(job, "its file is not there")
+
+    def _settled(self, job: Job, size: int) -> Job:
+        """Say what the first export took of the day, and learn from it for the next."""
+        self._megabytes.settle(job.held, size)
+        job = replace(job, held=None, size=size)
+        self.state = replace(self.state.with_first(job), rate=size / job.weight, weight=job.weight)
+        return job
 
     def _ended(self, job: Job) -> Status:
         """Wait until an export has ended, and start one that has not been started."""
@@ -232,12 +239,14 @@ class BulkLoad:
         if status.file_size is None or self.state.offset < status.file_size:
             for piece in self._exports.file(job.export, self.state.offset):
                 digest.take(piece)
-                yield from (self._batch(batch, digest) for batch in rows.feed(piece))
-        yield from (self._batch(batch, digest) for batch in rows.finish())
+                yield from self._batches(rows.feed(piece), digest)
+        yield from self._batches(rows.finish(), digest)
         damage = digest.damage(status)
         if damage:
-            yield self._again(job, damage)
+            yield from self._again(job, damage)
             return
+        if job.size is None:  # Marketo did not say
+            job = self._settled(job, digest.received)
         notes = {"exports": 1, "export_bytes": digest.received}
         if status.number_of_records not in (None, self.state.rows):
             log.warning("Marketo counted other rows in the file than came", extra={"counted": status.number_of_records,
@@ -246,16 +255,19 @@ class BulkLoad:
         self.state = replace(self.state.at_start(), jobs=self.state.jobs[1:], done=(*self.state.done, job))
         yield self._page(notes=notes)
 
-    def _batch(self, batch: Batch, digest: _Digest) -> Page:
-        self.state = self.state.behind(
-            batch.place, digest.up_to(batch.place.offset), batch.records + len(batch.rejected)
-        )
-        return self._page(
-            records=Lines(batch.lines, batch.records),
-            joined=batch.lines,
-            cursor_max=batch.cursor_max,
-            rejected=batch.rejected,
-        )
+    def _batches(self, batches: Iterator[Batch], digest: _Digest) -> Iterator[Page]:
+        try:
+            for batch in batches:
+                sha256, rows = digest.up_to(batch.place.offset), batch.records + len(batch.rejected)
+                self.state = self.state.behind(batch.place, sha256, rows)
+                lines = Lines(batch.lines, batch.records)
+                yield self._page(
+                    records=lines, joined=batch.lines, cursor_max=batch.cursor_max, rejected=batch.rejected
+                )
+        except ContractBroken:
+            # The file will not be another the next time: the next run has another one made.
+            yield self._spoilt()
+            raise
 
     def _page(self, **what: Any) -> Page:
         return Page(**{"records": (), "token": self.state, "dropped_fields": self.state.dropped, **what})
@@ -278,7 +290,7 @@ class BulkLoad:
                 break
             except QueueFull as error:
                 self._waiting.for_room(str(error))
-        fresh = replace(job, export=export, held=held, size=None, creations=job.creations + 1)
+        fresh = replace(job, export=export, held=held, size=None, creations=job.creations + 1, spoilt=False)
         # Rows of the lost file that the load has taken may be in the new one as well.
         restart = self.state.offset > 0
         self.state = self.state.with_first(fresh)
@@ -287,16 +299,25 @@ class BulkLoad:
         yield self._page(barrier=True, restart=restart)
         self._start(fresh, patient=self.state.jobs[0] == fresh)
 
-    def _again(self, job: Job, damage: str) -> Page:
+    def _spoilt(self) -> Page:
+        """Note that the first export's file is of no use, and give up what the load has taken, if that is of it."""
+        restart = self.state.offset > 0
+        self.state = self.state.with_first(replace(self.state.jobs[0], spoilt=True))
+        if restart:
+            self.state = replace(self.state.at_start(), jobs=(*self.state.done, *self.state.jobs), done=())
+        return self._page(restart=restart)
+
+    def _again(self, job: Job, damage: str) -> Iterator[Page]:
         """Give up what the load has taken, to read all of its files anew: the exports are there, and cost nothing more."""
         if self.state.restarts >= RESTARTS:
+            yield self._spoilt()
             raise ContractBroken(f"export {job.export}: {damage}, {RESTARTS + 1} times; nothing of it is committed")
         log.warning(
             "a file is damaged: all of the load's files are read again", extra={"export": job.export, "reason": damage}
         )
         jobs = (*self.state.done, *self.state.jobs)
         self.state = replace(self.state.at_start(), jobs=jobs, done=(), restarts=self.state.restarts + 1)
-        return self._page(restart=True)
+        yield self._page(restart=True)
 
 
 class _Digest:

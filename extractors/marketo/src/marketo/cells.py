@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import product
-from typing import Any, Literal, get_args
+from itertools import accumulate, product
+from typing import Any, Literal
 
 import msgspec
 
@@ -15,7 +16,10 @@ Kind = Literal["text", "moment", "number", "boolean", "json"]
 
 NULL = "null"  # what stands for no value; the text "null" cannot be told from it (§7)
 
+DEEPEST = 800  # levels of embedded JSON; the parser's own limit varies with what has called it
+
 _KINDS: dict[str, Kind] = {
+    "moment": "moment", "number": "number", "json": "json",
     "integer": "number", "reference": "number", "float": "number", "currency": "number", "percent": "number", "score": "number",
     "boolean": "boolean", "date": "moment", "datetime": "moment", "array": "json",
 }  # fmt: skip
@@ -27,9 +31,6 @@ def kind_of(data_type: str) -> Kind:
     Args:
         data_type: ``dataType`` of describe, or the name of a kind, such as ``json`` for what describe does not list.
     """
-    for kind in get_args(Kind):
-        if data_type == kind:
-            return kind  # type: ignore[no-any-return] # get_args is not typed
     return _KINDS.get(data_type, "text")
 
 
@@ -44,7 +45,7 @@ class Table:
         header: the names of the columns, in the file's order: the keys of the objects.
         kinds: what the columns hold; those that are not here are text.
         primary_key: the columns that must have a value in each row.
-        cursor: the column whose greatest text is wanted; None for none.
+        cursor: the column of dates whose greatest is wanted; None for none.
 
     Raises:
         ContractBroken: a name holds a quote, a backslash or a control character: it is no API name.
@@ -65,7 +66,7 @@ class Table:
             raise ContractBroken(f"the file's header has a name that is none: {error}") from error
 
     def encode(self, rows: Sequence[Sequence[str]]) -> tuple[bytes, str | None]:
-        """Rows as newline-delimited JSON, and the greatest text of the cursor.
+        """Rows as newline-delimited JSON, and the greatest cursor.
 
         Raises:
             Refused: one of the rows; ``check`` finds out which.
@@ -97,7 +98,6 @@ class Table:
 _ENCODER = msgspec.json.Encoder()
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
-_NO_JSON = (msgspec.DecodeError, RecursionError)
 _NOTHING: dict[str, None] = {NULL: None, "": None}
 _BOOLEANS: dict[str, bool | None] = _NOTHING | {
     # Marketo writes small letters, and 1 and 0 in files of members (§7).
@@ -105,15 +105,21 @@ _BOOLEANS: dict[str, bool | None] = _NOTHING | {
     for word, value in (("true", True), ("false", False), ("1", True), ("0", False))
     for letters in product(*zip(word, word.upper(), strict=True))
 }
-_OPENINGS = {"{", "[", NULL[0]}  # what begins with the last is the null, or no JSON
 _OF_NUMBERS = b"-.,0123456789nul"
+_OPENINGS = {"{", "[", NULL[0]}  # what begins with the last is the null, or no JSON
+_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*+"')
 
 
 def _newest(column: Sequence[str]) -> str | None:
     newest = max(column)
-    if newest >= NULL:  # moments begin with a digit: it is the null, and something else may be the greatest
-        newest = max((cell for cell in column if cell != NULL), default="")
-    return newest or None
+    if _is_date(newest):
+        return newest
+    # The null is greater than any date, and so may be what is none.
+    return max(filter(_is_date, column), default=None)
+
+
+def _is_date(cell: str) -> bool:
+    return "0" <= cell[:1] <= "9"
 
 
 def _texts(column: Sequence[str]) -> Sequence[Any]:
@@ -121,9 +127,7 @@ def _texts(column: Sequence[str]) -> Sequence[Any]:
 
 
 def _moments(column: Sequence[str]) -> Sequence[Any]:
-    return (
-        [None if cell == NULL or cell == "" else cell for cell in column] if NULL in column or "" in column else column
-    )
+    return [cell if cell and cell != NULL else None for cell in column] if NULL in column or "" in column else column
 
 
 def _booleans(column: Sequence[str]) -> Sequence[Any]:
@@ -161,26 +165,36 @@ def _number(cell: str) -> Any:
 
 def _jsons(column: Sequence[str]) -> Sequence[Any]:
     everything = "".join(column)
-    if "\n" not in everything and "\r" not in everything and {cell[:1] for cell in column} <= _OPENINGS:
+    if (
+        {cell[:1] for cell in column} <= _OPENINGS
+        and max(map(len, column)) <= 2 * DEEPEST
+        and "\n" not in everything
+        and "\r" not in everything
+    ):
         try:
             return list(map(_RAW.decode, column))
-        except _NO_JSON:
+        except msgspec.DecodeError:
             pass  # one of them is none: find out which
-    return [_json(cell) if cell[:1] in _OPENINGS else cell for cell in column]
+    return list(map(_json, column))
 
 
 def _json(cell: str) -> Any:
-    """An object or array as it is, on one line; what is none stays text."""
+    """An object or array as it is, on one line; what is none stays text, be it a number: an array's only item has no brackets."""
     if cell in _NOTHING:
         return None
-    if not cell.lstrip().startswith(("{", "[")):
+    if not cell.lstrip().startswith(("{", "[")) or (len(cell) > 2 * DEEPEST and _depth(cell) > DEEPEST):
         return cell
     try:
         raw = _RAW.decode(cell)
-    except _NO_JSON:
+    except msgspec.DecodeError:
         _refuse_unpaired(cell)
         return cell
     return msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)) if "\n" in cell or "\r" in cell else raw
+
+
+def _depth(json: str) -> int:
+    brackets = (char for char in _STRINGS.sub("", json) if char in "[]{}")
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets))
 
 
 def _refuse_unpaired(cell: str) -> None:
@@ -188,7 +202,7 @@ def _refuse_unpaired(cell: str) -> None:
     marked = mark_unpaired(cell.encode())
     try:
         _RAW.decode(marked)
-    except _NO_JSON:
+    except msgspec.DecodeError:
         return
     raise Refused("an escape of half a surrogate pair")
 

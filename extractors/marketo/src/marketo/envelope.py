@@ -72,6 +72,9 @@ class Envelope:
             raise ContractBroken(f"{self.call}: {error}") from error
 
 
+EMPTY = Envelope("", True, None, None, False, (), (), "")
+
+
 def read_envelope(body: bytes, call: str) -> Envelope:
     """Take an answer apart.
 

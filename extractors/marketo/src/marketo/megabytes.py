@@ -25,7 +25,9 @@ class Megabytes:
     def __init__(self, ledger: QuotaLedger) -> None:
         self._ledger = ledger
 
-    def reserve(self, plan: Plan, mark: Any, rate: float | None, weight: float | None) -> tuple[Piece, Reservation] | None:
+    def reserve(
+        self, plan: Plan, mark: Any, rate: float | None, weight: float | None
+    ) -> tuple[Piece, Reservation] | None:
         """The next piece that the day has room for, halved as often as it takes; None behind the last piece.
 
         Args:

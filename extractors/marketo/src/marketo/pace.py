@@ -22,10 +22,15 @@ CALLS, WINDOW_SECONDS, IN_FLIGHT = 50, 20.0, 5
 RESET_ZONE = ZoneInfo("America/Chicago")
 
 
+def midnight(now: datetime, days: int = 0) -> datetime:
+    """When the day's quotas were reset last, in UTC (§2); of one day later, when they are reset next."""
+    day = now.astimezone(RESET_ZONE).date() + timedelta(days=days)
+    return datetime(day.year, day.month, day.day, tzinfo=RESET_ZONE).astimezone(UTC)
+
+
 def next_midnight(now: datetime) -> datetime:
     """When the day's quotas are reset next, in UTC (§2)."""
-    tomorrow = now.astimezone(RESET_ZONE).date() + timedelta(days=1)
-    return datetime(tomorrow.year, tomorrow.month, tomorrow.day, tzinfo=RESET_ZONE).astimezone(UTC)
+    return midnight(now, days=1)
 
 
 class Pace:

@@ -8,7 +8,7 @@ import msgspec
 
 from marketo.api import Api, Denied, Missing, Refusal
 from marketo.rest import first_token
-from marketo.streams import CUSTOM_OBJECTS, STREAMS, Assets, Export, Feed
+from marketo.streams import CUSTOM_OBJECTS, LEADS, STREAMS, Assets, Export, Feed
 from transload.errors import AccessDenied
 from transload.source import Checked, Stream
 
@@ -41,12 +41,18 @@ def _probe(api: Api, stream: Stream) -> str:
     if isinstance(place, Assets):
         api.get(f"/rest/asset/v1/{place.path}.json", {"maxReturn": "1"})
     elif isinstance(place, Export):
-        api.get(place.describe or "/rest/v1/activities/types.json")
+        if place.describe:
+            api.get(place.describe)
+        if stream.name == "program_members":
+            api.get("/rest/asset/v1/programs.json", {"maxReturn": "1"})  # they are exported program by program
         refused = _why_not(lambda: _listed(api, place.kind))
         if refused and stream.name in ("leads", "activities"):
+            api.get("/rest/v1/activities/types.json")
             return f"{NO_EXPORT}{refused}"
         return refused
     elif isinstance(place, Feed):
+        if place.with_fields:
+            api.get(str(LEADS.describe))
         fields = {"fields": "email"} if place.with_fields else {}
         now = api.now().replace(microsecond=0)
         api.get(place.path, {**_ONE, **fields, "nextPageToken": first_token(api, now)})

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
-from marketo.api import Api, TimedOut
-from marketo.envelope import Envelope
+from marketo.api import Api, Refusal, TimedOut
+from marketo.envelope import EMPTY, Envelope
 from marketo.streams import Assets, Feed, Listing
-from transload.errors import ContractBroken
+from transload.errors import ContractBroken, SourceUnavailable
 from transload.page import Look, Page, Records, lines
 from transload.source import Stream
 from transload.window import Window, iso
@@ -21,6 +22,7 @@ log = logging.getLogger("transload.marketo")
 
 ASSETS_A_PAGE, RECORDS_A_PAGE, LEAST_A_PAGE = 200, 300, 20  # (§2)
 OVERLAP = 3  # rows of a page that are asked for again with the next
+STILL = 20  # pages in a row that do not move on
 STEPS_BACK = 5  # from rows that slipped away, before the listing is given up
 # Behind a window by so much, no activity that belongs to it comes any more: the feed is in the order in which they were committed.
 COMMITTED_WITHIN = timedelta(hours=1)
@@ -50,6 +52,15 @@ class Sized:
                     "Marketo takes too long: smaller pages are asked for", extra={"path": path, "size": self.size}
                 )
 
+    def rows(self, path: str, params: Mapping[str, str]) -> Envelope:
+        """One page of a listing. 702, no data found, is one without rows (§2)."""
+        try:
+            return self.get(path, params)
+        except Refusal as refusal:
+            if refusal.code != "702":
+                raise
+            return EMPTY
+
 
 def assets(api: Api, stream: Stream, place: Assets, window: Window, token: Any) -> Iterator[Page]:
     """Assets by offset. Pages are no snapshot (§5): the last rows of each are asked for again, and must come again.
@@ -69,7 +80,7 @@ def assets(api: Api, stream: Stream, place: Assets, window: Window, token: Any) 
     seen: set[Any] = set()
     back = 0
     while True:
-        found = pages.get(path, {**span, "offset": str(offset)}).records(look_of(stream))
+        found = pages.rows(path, {**span, "offset": str(offset)}).records(look_of(stream))
         count = len(found.records) + len(found.rejected)
         if last and not set(last) & set(found.ids):
             back += 1
@@ -81,22 +92,28 @@ def assets(api: Api, stream: Stream, place: Assets, window: Window, token: Any) 
             # A page back they may be; if they are not, they are gone themselves, and only the beginning is certain.
             offset, last = (offset - pages.size, last) if back % 2 and offset > pages.size else (0, [])
             continue
-        fresh = _only(found, [id_ not in seen for id_ in found.ids])
-        seen.update(found.ids)
+        fresh = replace(
+            _only(found, [id_ not in seen for id_ in found.ids]),
+            rejected=[one for one in found.rejected if one.text not in seen],
+        )
+        seen.update(found.ids, [one.text for one in found.rejected])
         if count < pages.size:
             yield _page(fresh, {"offset": offset + count, "last": []})
             return
         last = list(found.ids[-OVERLAP:])
-        offset += count - OVERLAP
+        # What is rejected has no id by which it could be known again: the rows before it are asked for as well.
+        offset += max(1, count - OVERLAP - len(found.rejected))
         yield _page(fresh, {"offset": offset, "last": last})
 
 
 def listing(api: Api, stream: Stream, place: Listing, token: Any) -> Iterator[Page]:
     """Records by nextPageToken, to a page without one, or without records (§4)."""
+    if token and token["next"] is None:
+        return  # its last page was read before
     pages = Sized(api, "batchSize", RECORDS_A_PAGE)
     after = token["next"] if token else None
     while True:
-        answer = pages.get(place.path, {"nextPageToken": after} if after else {})
+        answer = pages.rows(place.path, {"nextPageToken": after} if after else {})
         found = answer.records(look_of(stream))
         after = answer.next_page_token if found.records or found.rejected else None
         yield _page(found, {"next": after})
@@ -126,18 +143,37 @@ def feed(
         token: where to go on; None for the beginning.
         wrap: makes a token of the load out of one of the feed.
     """
+    for answer, after in answers(api, path, params, token or first_token(api, since)):
+        inside, beyond = _within(answer.records(look_of(stream)), until)
+        yield _page(inside, wrap(after))
+        if beyond:
+            return
+
+
+def answers(api: Api, path: str, params: Mapping[str, str], after: str) -> Iterator[tuple[Envelope, str]]:
+    """The pages of a feed from a token on, to the one that says that no more come; each with the token behind it.
+
+    Raises:
+        ContractBroken: one has no token.
+        SourceUnavailable: the token stays as it is.
+    """
     pages = Sized(api, "batchSize", RECORDS_A_PAGE)
-    after = token or first_token(api, since)
+    still = 0
     while True:
         answer = pages.get(path, {**params, "nextPageToken": after})
-        found = answer.records(look_of(stream))
-        inside, beyond = _within(found, until)
         if answer.next_page_token is None:
             raise ContractBroken(f"{path}: an answer has no nextPageToken, which is always there")
+        still = still + 1 if answer.next_page_token == after else 0
         after = answer.next_page_token
-        yield _page(inside, wrap(after))
-        if not answer.more_result or beyond:
+        yield answer, after
+        if not answer.more_result:
             return
+        if still > STILL:
+            raise SourceUnavailable(
+                f"{path} says that more comes, and gave the same nextPageToken {still} times; run the same command again later"
+            )
+        if still > 1:
+            api.http.pause(still - 1.0)
 
 
 def first_token(api: Api, since: datetime) -> str:
@@ -165,10 +201,13 @@ _DATED = msgspec.json.Decoder(_Dated)
 
 def _within(found: Records, until: datetime) -> tuple[Records, bool]:
     """The records of before the window's end, and whether all of them lie well behind it."""
-    moments = [moment_of(_DATED.decode(raw).activity_date) for raw in found.records]
+    dates = [_DATED.decode(raw).activity_date for raw in found.records]
+    moments = [moment_of(date) for date in dates]
     known = [moment for moment in moments if moment is not None]
     beyond = bool(known) and min(known) >= until + COMMITTED_WITHIN
-    return _only(found, [moment is None or moment < until for moment in moments]), beyond
+    inside = [moment is None or moment < until for moment in moments]
+    newest = max((date for date, moment in zip(dates, moments, strict=True) if moment and moment < until), default=None)
+    return replace(_only(found, inside), cursor_max=newest), beyond
 
 
 def moment_of(text: Any) -> datetime | None:

@@ -9,15 +9,17 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from io import BytesIO
+from itertools import chain
 
 from marketo.cells import Kind, Refused, Table
 from transload.errors import ContractBroken
 from transload.page import Rejected
 
-BLOCK = 1 << 16  # bytes taken at once: more would leave the processor's caches, which costs half of the speed
+BLOCK = (
+    1 << 17
+)  # bytes taken at once: enough for the work on columns to be worth it, and still in the processor's caches
 LONGEST = 64 << 20  # bytes of a row; a quoted field that goes on for longer has lost its end
 ASTRAY = 1 << 20  # bytes in which the next row is looked for, after one that cannot be read
 
@@ -25,7 +27,7 @@ _BOM = b"\xef\xbb\xbf"
 _QUOTED = rb'"(?:[^"]++|"")*+"'
 _CELL = rb'(?:%b|(?!")[^,\n]*+)' % _QUOTED
 _ROW = re.compile(rb"%b(?:,%b)*+\r?\n" % (_CELL, _CELL))
-# By the standard an unquoted cell has no quotes. Inside a row they do no harm, but a line that has them may be the end of a damaged row.
+# By the standard an unquoted cell has no quotes. Inside a row they do no harm, but a line that has them may end a damaged row.
 _NEAT_CELL = rb'(?:%b|[^",\n]*+)' % _QUOTED
 _NEAT_ROW = re.compile(rb"%b(?:,%b)*+\r?\n" % (_NEAT_CELL, _NEAT_CELL))
 _UNFINISHED = re.compile(rb'(?:%b,)*+(?:"(?:[^"]++|"")*+(?:"\r?)?|(?!")[^,\n]*+)\Z' % _CELL)
@@ -128,7 +130,7 @@ class Rows:
         if whole and not data.endswith(b"\n"):
             data += b"\n"
         at = 0
-        while at < end and (whole or at == 0 or end - at >= BLOCK):
+        while at < end and (whole or end - at >= BLOCK):
             stopped, lines = self._step(data, at, whole)
             if stopped == at:
                 break
@@ -196,13 +198,13 @@ class _Gathered:
     def block(self, table: Table, data: bytes, at: int) -> tuple[int, int]:
         """Add the rows at the beginning of a block that are as they should be; returns where they end, and their lines."""
         block = data[at : data.rfind(b"\n", at, at + BLOCK) + 1]
-        if b"\r" in block and b"" in block.split(b"\r"):
-            return at, 0  # the csv module would take two carriage returns for a row's end, even in an unquoted cell
         lines = BytesIO(block).readlines()
-        rows, used = _parse(lines)
+        if b"\r" in block and b"\r\r\n" in {line[-3:] for line in lines}:
+            return at, 0  # the csv module would drop both; of any other carriage return it says that it is out of place
         try:
+            rows, used = _parse(lines)
             self._add(table, rows)
-        except ValueError:
+        except (csv.Error, ValueError):
             return at, 0
         return at + len(block) - sum(map(len, lines[used:])), used
 
@@ -239,16 +241,22 @@ class _Gathered:
 
 
 def _parse(lines: list[bytes]) -> tuple[list[list[str]], int]:
-    """The first rows of some lines, while they are as they should be, and of how many lines they are."""
+    """The rows of some lines, but for the last if it is not all there, and of how many lines they are.
+
+    Raises:
+        csv.Error: a quote or a carriage return is out of place.
+        UnicodeDecodeError: not UTF-8.
+    """
     rows: list[list[str]] = []
-    used = 0
-    reader = csv.reader(map(bytes.decode, lines), strict=True)
-    # A carriage return in an unquoted cell is a row's end to the csv module too, but then it says so.
-    with suppress(csv.Error, UnicodeDecodeError):
-        for row in reader:
-            rows.append(row)
-            used = reader.line_num
-    return rows, used
+    # One line more ends the cell that is not all there, or else begins one that never ends, which is an error.
+    reader = csv.reader(chain(map(bytes.decode, lines), ['"\n']), strict=True)
+    try:
+        rows.extend(reader)
+    except csv.Error:
+        if reader.line_num <= len(lines):
+            raise
+        return rows, len(lines)
+    return rows, len(lines) - "".join(rows.pop()).count("\n")
 
 
 def _is_row(data: bytes, at: int, width: int) -> bool:
@@ -292,7 +300,7 @@ def _find_next(data: bytes, at: int, width: int, whole: bool) -> int:
             return line if whole else 0
         if _is_row(data, line, width):
             break
-        if not whole and not _NEAT_ROW.match(data, line, line + LONGEST) and _is_unfinished(data, line):
+        if not whole and _is_unfinished(data, line):
             return 0
         line = data.find(b"\n", line) + 1
     return line

@@ -35,7 +35,8 @@ class Job(msgspec.Struct, frozen=True):
         fields: its columns in any order; none for the usual ones.
         held: what is reserved for it; None once it was settled.
         size: bytes of its file, once they are known.
-        creations: how often an export was made for this piece.
+        creations: how often an export was made for this piece, in this run.
+        spoilt: whether its file turned out to be of no use.
     """
 
     export: str
@@ -45,6 +46,7 @@ class Job(msgspec.Struct, frozen=True):
     held: Held | None = None
     size: int | None = None
     creations: int = 1
+    spoilt: bool = False
 
 
 class State(msgspec.Struct, frozen=True):
@@ -61,7 +63,7 @@ class State(msgspec.Struct, frozen=True):
         header: the file's header, once it was read.
         sha256: of those bytes, to be gone on with; None where this machine cannot put it down.
         rows: of that file, so far.
-        restarts: how often a file was damaged.
+        restarts: how often a file was damaged, in this run.
         rate: bytes a weight, of the newest export.
         weight: of the newest export whose size is known.
         dropped: fields that Marketo describes and does not export.
@@ -105,5 +107,9 @@ class State(msgspec.Struct, frozen=True):
 
 
 def read_state(token: Any) -> State:
-    """The state that a checkpoint holds; that of the beginning for none."""
-    return State() if token is None else msgspec.convert(token, State)
+    """The state that a checkpoint holds, for a new run to go on from; that of the beginning for none."""
+    if token is None:
+        return State()
+    state = msgspec.convert(token, State)
+    # What was tried in vain by one run may do in the next.
+    return replace(state, restarts=0, jobs=tuple(replace(job, creations=1) for job in state.jobs))
