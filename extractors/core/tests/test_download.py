@@ -41,6 +41,8 @@ def server() -> Iterator[Server]:
             found.asked.append(asked)
             begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and found.ranges else 0
             content = FILE[begin + found.shift :]
+            # Ahead of the first byte: a client that does not want the rest is gone before it is written.
+            cut = found.cuts.pop(0) if found.cuts else len(content)
             self.send_response(206 if begin else 200)
             self.send_header("Content-Length", str(len(content)))
             if begin:
@@ -48,7 +50,6 @@ def server() -> Iterator[Server]:
             if found.encoding:
                 self.send_header("Content-Encoding", found.encoding)
             self.end_headers()
-            cut = found.cuts.pop(0) if found.cuts else len(content)
             self.wfile.write(content[:cut])
             self.close_connection = True
 
