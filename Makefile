@@ -33,9 +33,9 @@ docs: setup ## Write the generated files anew: command reference, dbt sources an
 	@$(PY) -m tools.reference && $(PY) dbt/generate.py --command .venv/bin/pestroutes
 
 lock: setup ## Choose the versions of all dependencies anew
-	@for name in pestroutes dev dbt airflow; do \
+	@for file in requirements/*.in; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	    --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; done
+	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
 	@rm -rf .venv .venv-airflow .venv-dbt .demo .mypy_cache .ruff_cache .hypothesis

@@ -58,6 +58,6 @@ install_uv
 for name in "$@"; do
   case $name in
     dev) install_lock .venv dev ;;
-    *) install_lock ".venv-$name" "$name" ;;
+    *) install_lock ".venv-$name" "tests-$name" ;;
   esac
 done
