@@ -4,6 +4,7 @@ SHELL := /bin/sh
 .PHONY: help setup demo airflow test images test-images lint format bench docs lock clean
 
 PY := .venv/bin/python
+PARTS := extractors dbt dags
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,7 +19,7 @@ airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and s
 	@$(PY) -m tools.demo --airflow
 
 test: setup ## Run all tests but those of the images
-	@sh tools/test.sh extractors dbt dags
+	@sh tools/test.sh $(PARTS)
 
 images: ## Build the images with plain docker
 	@sh tools/images.sh

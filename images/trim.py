@@ -47,7 +47,7 @@ def remove_installers(folders: list[Path]) -> None:
                 shutil.rmtree(path, ignore_errors=True)
         (folder / "distutils-precedence.pth").unlink(missing_ok=True)
     for place in os.environ["PATH"].split(os.pathsep):
-        for pattern in ("pip", "pip[0-9]*", "wheel", "easy_install*"):
+        for pattern in ("pip*", "wheel*", "easy_install*"):
             for command in Path(place).glob(pattern):
                 command.unlink()
 

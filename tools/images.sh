@@ -5,28 +5,29 @@ set -eu
 cd "$(dirname "$0")/.."
 
 registry=${REGISTRY:-transload}
-version=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' extractors/core/pyproject.toml)}
-revision=$(git rev-parse HEAD 2>/dev/null || echo unknown)
-[ -z "$(git status --porcelain 2>/dev/null)" ] || revision=$revision-dirty
+VERSION=${VERSION:-$(sed -n 's/^version = "\(.*\)"/\1/p' extractors/core/pyproject.toml)}
+REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)
+[ -z "$(git status --porcelain 2>/dev/null)" ] || REVISION=$REVISION-dirty
 # Without a user and a password, which an address may hold: a label is for everybody.
-repository=$(git config --get remote.origin.url | sed 's#//[^/@]*@#//#') || true
+REPOSITORY=$(git config --get remote.origin.url | sed 's#//[^/@]*@#//#') || true
+[ -n "$REPOSITORY" ] || REPOSITORY=unknown
+export VERSION REVISION REPOSITORY
 
 if [ $# = 0 ]; then
   for folder in extractors/*/; do
-    source=$(basename "$folder")
-    [ ! -f "requirements/$source.txt" ] || set -- "$@" "$source"
+    name=$(basename "$folder")
+    [ ! -f "requirements/$name.txt" ] || set -- "$@" "$name"
   done
   set -- "$@" dbt airflow sandbox
 fi
 
 docker info >/dev/null || { echo "no docker answers: is it installed and running, and may you use it?" >&2; exit 1; }
 for name in "$@"; do
-  folder=$name
-  [ -d "images/$name" ] || folder=extractor
-  image=$registry/$name
-  printf 'building %s:%s\n' "$image" "$version"
-  docker build --quiet --file "images/$folder/Dockerfile" --tag "$image:$version" --tag "$image:latest" \
-    ${PYTHON_IMAGE:+--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE"} $([ "$folder" != extractor ] || echo "--build-arg SOURCE=$name") \
-    --build-arg "VERSION=$version" --build-arg "REVISION=$revision" --build-arg "REPOSITORY=${repository:-unknown}" . >/dev/null
+  file=images/$name/Dockerfile
+  [ -f "$file" ] || file=images/extractor/Dockerfile
+  echo "building $registry/$name:$VERSION" >&2
+  # A build argument without a value takes it from the environment, and where that has none the Dockerfile's default.
+  SOURCE=$name docker build --quiet --file "$file" --tag "$registry/$name:$VERSION" --tag "$registry/$name:latest" \
+    --build-arg SOURCE --build-arg PYTHON_IMAGE --build-arg VERSION --build-arg REVISION --build-arg REPOSITORY . >/dev/null
 done
-docker images --format '{{.Size}}\t{{.Repository}}:{{.Tag}}' "$registry/*" | grep ":$version\$"
+docker images --format '{{.Size}}\t{{.Repository}}:{{.Tag}}' "$registry/*" | grep ":$VERSION\$"

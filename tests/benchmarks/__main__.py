@@ -1,4 +1,4 @@
-"""``make bench``: speed against the floor, memory against the number of records, start-up time.
+"""``make bench``: speed against the floor, memory against the number of records, start-up time, the images' budgets.
 
 All numbers are of whole processes on this machine in this run; only ratios and memory mean anything elsewhere.
 """
@@ -16,6 +16,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.images import images
+from tests.benchmarks.report import report
 from tools.services import ACCESS_KEY, BUCKET, SECRET_KEY, s3, sandbox
 
 EXTRACTOR = str(Path(sys.executable).with_name("pestroutes"))
@@ -80,12 +82,6 @@ def start_up(*arguments: str) -> float:
     return min(times)
 
 
-def report(name: str, value: str, target: str, *, met: bool) -> bool:
-    """Print one line; returns whether the target is met."""
-    print(f"{name:<58}{value:>24}   target {target:<12}{'met' if met else 'NOT MET'}", flush=True)
-    return met
-
-
 def speed(url: str, endpoint: str) -> bool:
     """Records a second against the floor: the best of three each, as another process on the machine only ever slows one down."""
     extract(url, endpoint)  # the sandbox makes its records when they are first asked for
@@ -132,6 +128,7 @@ def main() -> int:
         seconds = start_up(*words)
         met.append(report(f"pestroutes {' '.join(words)}", f"{seconds:.2f} s", f"<= {limit} s", met=seconds <= limit))
     met += parsing()
+    met += images()
     with tempfile.TemporaryDirectory() as name, s3(Path(name), memory="4GiB") as endpoint:
         folder = Path(name)
         with sandbox(folder, "--records", str(asked.records), "--seed", "1") as url:

@@ -6,12 +6,15 @@ import json
 import secrets
 from typing import Any
 
+import pytest
+
 from sandbox.client import SandboxProcess
 from tests.images.conftest import HELD, Docker, flags
 
 RECORDS = 250_000
 
 
+@pytest.mark.timeout(300)
 def test_a_whole_batch_goes_through_192_mib(docker: Docker, s3: Any, account: Any) -> None:
     with SandboxProcess("pestroutes", records=RECORDS) as sandbox:
         place = {

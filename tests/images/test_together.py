@@ -40,6 +40,7 @@ def sandbox(docker: Docker, network: str) -> str:
     return f"http://{name}:8800/api"
 
 
+@pytest.mark.timeout(300)
 def test_from_the_vendor_to_a_mart_in_containers(
     docker: Docker, network: str, sandbox: str, lake_folder: Path, tmp_path: Path
 ) -> None:
