@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -133,6 +134,28 @@ def test_no_secret_is_in_its_settings_or_its_history(docker: Docker, image: str)
 
     # The public image of Python names the key that its sources were signed with.
     assert assignments(f"transload/{image}") <= assignments(BASE)
+
+
+def test_what_lies_about_never_reaches_the_daemon(docker: Docker, tmp_path: Path) -> None:
+    wanted = {"dags/daily.py", "dbt/models/a.sql", "extractors/core/src/a.py", "images/sbom.py", "requirements/dbt.txt"}
+    unwanted = {
+        ".env", "pestroutes.env", "secrets/key", "lake/part", ".venv/bin/python", ".git/config", "tests/images/conftest.py",
+        "dbt/.env", "dbt/a.duckdb", "dbt/target/manifest.json", "dags/local.env", "extractors/core/lake/part",
+        "extractors/core/tests/test_a.py", "extractors/core/src/__pycache__/a.pyc", "requirements/dbt.in",
+    }  # fmt: skip
+    for name in wanted | unwanted:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    shutil.copy(ROOT / ".dockerignore", tmp_path)
+    dockerfile = tmp_path / "images" / "Dockerfile"
+    dockerfile.write_text(f"FROM {BASE}\nCOPY . /context\n")
+    image = docker("build", "--quiet", "--file", str(dockerfile), str(tmp_path)).out.strip()
+    try:
+        found = docker("run", "--rm", image, "find", "/context", "-type", "f", "-printf", "%P\\n").out
+    finally:
+        docker("rmi", image)
+    assert set(found.split()) == wanted
 
 
 def test_an_extractor_adds_at_most_60_megabytes(docker: Docker) -> None:

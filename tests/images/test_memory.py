@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,14 +16,18 @@ RECORDS = 250_000
 
 
 @pytest.mark.timeout(300)
-def test_a_whole_batch_goes_through_192_mib(docker: Docker, s3: Any, account: Any) -> None:
+@pytest.mark.parametrize("kind", ["s3", "directory"])
+def test_a_whole_batch_goes_through_192_mib(
+    docker: Docker, s3: Any, account: Any, lake_folder: Path, kind: str
+) -> None:
+    place = ["--volume", f"{lake_folder}:/lake"]
+    if kind == "s3":
+        place = flags({"TRANSLOAD_DESTINATION": f"s3://raw/{secrets.token_hex(6)}",
+                       "TRANSLOAD_ENDPOINT_URL": s3.endpoint_url, **s3.environment})  # fmt: skip
     with SandboxProcess("pestroutes", records=RECORDS) as sandbox:
-        place = {
-            "TRANSLOAD_DESTINATION": f"s3://raw/{secrets.token_hex(6)}", "TRANSLOAD_ENDPOINT_URL": s3.endpoint_url, **s3.environment
-        }  # fmt: skip
         name = docker.detached(
             "pestroutes", "extract", "customer", "--json",
-            options=[*HELD, "--memory", "192m", "--memory-swap", "192m", *account(sandbox), *flags(place)],
+            options=[*HELD, "--memory", "192m", "--memory-swap", "192m", *account(sandbox), *place],
         )  # fmt: skip
         code = docker("wait", name, timeout=300).out
         said = docker.logs(name)
