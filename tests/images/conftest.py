@@ -18,7 +18,13 @@ from typing import Any
 import pytest
 
 BASE = os.environ.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
-IMAGES = ("pestroutes", "dbt", "airflow", "sandbox")
+ROOT = Path(__file__).parents[2]
+SOURCES = tuple(
+    sorted(
+        path.name for path in (ROOT / "extractors").iterdir() if (ROOT / "requirements" / f"{path.name}.txt").exists()
+    )
+)
+IMAGES = (*SOURCES, "dbt", "airflow", "sandbox")
 # No image may count on a user of its own. Root's files could be read by anybody, so root does not test as itself.
 USER = f"{os.getuid() or 12345}:{os.getgid() or 12345}"
 HELD = (

@@ -10,20 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.conftest import BASE, IMAGES, Docker
+from tests.images.conftest import BASE, IMAGES, ROOT, SOURCES, Docker
 
-ROOT = Path(__file__).parents[2]
 MEGABYTE = 1_000_000
 LABELS = ("title", "version", "revision", "source", "licenses")
 WORKS = {
-    "pestroutes": ("--version",),
+    **dict.fromkeys(SOURCES, ("streams",)),
     "dbt": ("parse", "--no-partial-parse"),
     "airflow": ("version",),
     "sandbox": ("pestroutes", "--help"),
 }
 # What a start of each imports, beside what "python" itself does.
 IMPORTS = {
-    "pestroutes": "pestroutes.cli, transload.running, transload.lake_s3, boto3, requests, isal, rich.progress",
+    **{
+        name: f"{name}.cli, transload.running, transload.lake_s3, boto3, requests, isal, rich.progress"
+        for name in SOURCES
+    },
     "dbt": "dbt.cli.main, dbt.adapters.duckdb, dbt.adapters.snowflake",
     "airflow": "airflow.__main__, airflow.providers.cncf.kubernetes.operators.pod, common.operators",
     "sandbox": "sandbox.cli",
@@ -63,6 +65,13 @@ def test_its_own_user_is_a_number_and_not_root(docker: Docker, image: str) -> No
     config = docker.inspect(f"transload/{image}")["Config"]
     assert config["User"] == "65532:65532"
     assert docker("run", "--rm", "--entrypoint", "id", f"transload/{image}", "-u").out == "65532\n"
+
+
+@each_image
+def test_nobody_can_change_what_is_in_it(docker: Docker, image: str) -> None:
+    search = ("/", "-xdev", "(", "-type", "f", "-o", "-type", "d", ")", "-perm", "/o+w")
+    ended = docker("run", "--rm", "--user", "0", "--entrypoint", "find", f"transload/{image}", *search)
+    assert set(ended.out.split()) <= {"/tmp", "/var/tmp", "/run/lock", "/dev/shm"}
 
 
 @each_image
@@ -158,8 +167,9 @@ def test_what_lies_about_never_reaches_the_daemon(docker: Docker, tmp_path: Path
     assert set(found.split()) == wanted
 
 
-def test_an_extractor_adds_at_most_60_megabytes(docker: Docker) -> None:
-    added = docker.inspect("transload/pestroutes")["Size"] - docker.inspect(BASE)["Size"]
+@pytest.mark.parametrize("source", SOURCES)
+def test_an_extractor_adds_at_most_60_megabytes(docker: Docker, source: str) -> None:
+    added = docker.inspect(f"transload/{source}")["Size"] - docker.inspect(BASE)["Size"]
     assert added <= 60 * MEGABYTE
 
 

@@ -9,9 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.conftest import Docker
-
-ROOT = Path(__file__).parents[2]
+from tests.images.conftest import ROOT, Docker
 
 
 @pytest.mark.timeout(300)

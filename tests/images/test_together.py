@@ -13,9 +13,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.images.conftest import HELD, Docker, flags
+from tests.images.conftest import HELD, ROOT, Docker, flags
 
-ROOT = Path(__file__).parents[2]
 ACCOUNT = flags({"PESTROUTES_AUTHENTICATION_KEY": "key", "PESTROUTES_AUTHENTICATION_TOKEN": "token"})
 
 
