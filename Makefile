@@ -1,12 +1,13 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test lint format bench docs lock clean
+.PHONY: help setup demo airflow test images test-images lint format bench docs lock clean
 
 PY := .venv/bin/python
+PARTS := extractors dbt dags
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything that the other targets need (they do it themselves)
 	@sh tools/setup.sh dev dbt airflow
@@ -17,11 +18,17 @@ demo: setup ## Two days of PestRoutes to S3 to dbt, by the real DAG, on embedded
 airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and say its address
 	@$(PY) -m tools.demo --airflow
 
-test: setup ## Run all tests
-	@sh tools/test.sh
+test: setup ## Run all tests but those of the images
+	@sh tools/test.sh $(PARTS)
 
-lint: setup ## Check style and types
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+images: ## Build the images with plain docker
+	@sh tools/images.sh
+
+test-images: setup images ## Build the images and test them; needs docker
+	@sh tools/test.sh images
+
+lint: setup ## Check style, types and Dockerfiles
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile
 
 format: setup ## Rewrite the code in the project's style
 	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
@@ -34,9 +41,9 @@ docs: setup ## Write the generated files anew: command reference, dbt sources an
 	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
 
 lock: setup ## Choose the versions of all dependencies anew
-	@for name in pestroutes marketo dev dbt airflow; do \
+	@for file in requirements/*.in; do \
 	  .venv/bin/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --python-version 3.11 \
-	    --custom-compile-command "make lock" requirements/$$name.in -o requirements/$$name.txt; done
+	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
 	@rm -rf .venv .venv-airflow .venv-dbt .demo .mypy_cache .ruff_cache .hypothesis

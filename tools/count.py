@@ -6,11 +6,14 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
-EXPECTED = {"extractors", "dbt", "dags"}
 
+def main(folder: Path, expected: set[str]) -> int:
+    """Print one closing line for all reports (JUnit XML) in a folder; returns the exit code.
 
-def main(folder: Path) -> int:
-    """Print one closing line for all reports (JUnit XML) in a folder; returns the exit code."""
+    Args:
+        folder: where the reports are, ``NAME.xml`` each.
+        expected: the names that there must be a report of.
+    """
     suites = {path.stem: suite for path in folder.glob("*.xml") for suite in ElementTree.parse(path).iter("testsuite")}
     total = {
         name: sum(int(suite.get(name, 0)) for suite in suites.values())
@@ -18,7 +21,7 @@ def main(folder: Path) -> int:
     }
     bad = total["failures"] + total["errors"]
     print(f"\n{total['tests'] - bad - total['skipped']} passed, {bad} failed, {total['skipped']} skipped")
-    missing = EXPECTED - suites.keys()
+    missing = expected - suites.keys()
     if missing:
         print(f"no report of: {', '.join(sorted(missing))}", file=sys.stderr)
     if total["skipped"]:
@@ -27,4 +30,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), set(sys.argv[2:])))

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Runs every test: each part in its own environment, the parts one after the other. Ends with the sum of the runners' counts.
+# Runs the tests of the parts that are named (extractors dbt dags images), each in its own environment, one after the
+# other. Ends with the sum of the runners' counts.
 set -u
 cd "$(dirname "$0")/.."
 reports=$(mktemp -d)
@@ -13,9 +14,14 @@ part() { # name, environment, then pytest's arguments
   "$python" -m pytest --junit-xml="$reports/$name.xml" "$@" || failed=1
 }
 
-part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository
-part dbt .venv-dbt/bin/python tests/dbt
-part dags .venv-airflow/bin/python tests/dags
+for name in "$@"; do
+  case $name in
+    extractors) part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository ;;
+    dbt) part dbt .venv-dbt/bin/python tests/dbt ;;
+    dags) part dags .venv-airflow/bin/python tests/dags ;;
+    images) part images .venv/bin/python tests/images ;;
+  esac
+done
 
-.venv/bin/python tools/count.py "$reports" || failed=1
+.venv/bin/python tools/count.py "$reports" "$@" || failed=1
 exit $failed

@@ -62,8 +62,8 @@ class Settings:
     def image(self, name: str) -> str:
         """Returns an image's reference: in a cluster a template, so that `transload_image_NAME` may pin a digest."""
         if self.environment == "local":
-            return f"transload-{name}:{self.image_tag}"
-        return f"{{{{ var.value.get('transload_image_{name}', 'transload-{name}:{self.image_tag}') }}}}"
+            return f"transload/{name}:{self.image_tag}"
+        return f"{{{{ var.value.get('transload_image_{name}', 'transload/{name}:{self.image_tag}') }}}}"
 
 
 def load(environ: Mapping[str, str]) -> Settings:
@@ -101,7 +101,7 @@ def _local(runner: Runner) -> Settings:
         namespace="default",
         destination=None,
         endpoint_url=None,
-        image_tag="dev",
+        image_tag="latest",
         service_account="default",
         dbt_target="duckdb",
         retries=1,

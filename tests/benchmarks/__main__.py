@@ -1,4 +1,4 @@
-"""``make bench``: speed against the floor, memory against the number of records, start-up time.
+"""``make bench``: speed against the floor, memory against the number of records, start-up time, the images' budgets.
 
 All numbers are of whole processes on this machine in this run; only ratios and memory mean anything elsewhere.
 """
@@ -15,7 +15,9 @@ import time
 from pathlib import Path
 
 from tests.benchmarks import marketo
-from tests.benchmarks.measure import Measured, extract, extractor, report
+from tests.benchmarks.images import images
+from tests.benchmarks.measure import Measured, extract, extractor
+from tests.benchmarks.report import report
 from tools.services import s3, sandbox
 
 SOURCES = ("pestroutes", "marketo")
@@ -97,6 +99,7 @@ def main() -> int:
             seconds = start_up(extractor(source), word)
             met.append(report(f"{source} {word}", f"{seconds:.2f} s", f"<= {limit} s", met=seconds <= limit))
     met += parsing()
+    met += images()
     with tempfile.TemporaryDirectory() as name, s3(Path(name), memory="4GiB") as endpoint:
         folder = Path(name)
         with sandbox(folder, "--records", str(asked.records), "--seed", "1") as url:

@@ -17,7 +17,8 @@ from unittest import mock
 
 from marketo.cli import SOURCE
 from sandbox.client import SandboxProcess
-from tests.benchmarks.measure import Measured, extract, extractor, report
+from tests.benchmarks.measure import Measured, extract, extractor
+from tests.benchmarks.report import report
 from transload.cli import run
 
 SHARE, MEMORY_MIB, DAY_SHARE = 0.40, 150.0, 0.50

@@ -1,4 +1,4 @@
-"""What every benchmark does: run a command as a process, measure it, and print a line that says whether a target is met."""
+"""What every benchmark of an extractor does: run it as a process, and measure it."""
 
 from __future__ import annotations
 
@@ -56,9 +56,3 @@ def extract(command: Sequence[str], endpoint: str, settings: Mapping[str, str]) 
     # ru_maxrss is in KiB on Linux, in bytes on macOS.
     mib = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     return Measured(load["records"], load["raw_bytes"], load["seconds"], wall, usage.ru_utime + usage.ru_stime, mib)
-
-
-def report(name: str, value: str, target: str, *, met: bool) -> bool:
-    """Print one line; returns whether the target is met."""
-    print(f"{name:<58}{value:>24}   target {target:<12}{'met' if met else 'NOT MET'}", flush=True)
-    return met

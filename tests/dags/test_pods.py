@@ -92,7 +92,7 @@ def test_the_whole_pod_of_an_extraction(environment: str) -> None:
                         {"secretRef": {"name": "transload-pestroutes", "optional": False}},
                         {"secretRef": {"name": "transload-lake", "optional": True}},
                     ],
-                    "image": "{{ var.value.get('transload_image_pestroutes', 'transload-pestroutes:0.1.0') }}",
+                    "image": "{{ var.value.get('transload_image_pestroutes', 'transload/pestroutes:0.1.0') }}",
                     "imagePullPolicy": "IfNotPresent",
                     "name": "base",
                     "ports": [],

@@ -132,8 +132,8 @@ def test_docker_holds_the_command_like_a_pod_and_shows_no_value() -> None:
         "TRANSLOAD_DESTINATION": "/lake",
         "TRANSLOAD_DUCKDB_PATH": "/warehouse/transload.duckdb",
     }
-    command = docker_command("transload-pestroutes:dev", "n", ["extract", "customer"], environ)
-    assert command[-3:] == ["transload-pestroutes:dev", "extract", "customer"]
+    command = docker_command("transload/pestroutes:latest", "n", ["extract", "customer"], environ)
+    assert command[-3:] == ["transload/pestroutes:latest", "extract", "customer"]
     text = " ".join(command)
     assert "hidden" not in text
     assert "--env HOME=/tmp --env PESTROUTES_AUTHENTICATION_KEY --env TRANSLOAD_DESTINATION" in text

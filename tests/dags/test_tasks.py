@@ -236,7 +236,7 @@ def test_through_docker_the_same_command_in_a_container(
     """A `docker` that runs the command after the image's name, the image being named after the command."""
     docker = tmp_path / "bin" / "docker"
     docker.write_text(
-        '#!/bin/sh\nwhile :; do case "$1" in transload-*:dev) image=${1#transload-}; shift; break;; esac; shift; done\n'
+        '#!/bin/sh\nwhile :; do case "$1" in transload/*:latest) image=${1#transload/}; shift; break;; esac; shift; done\n'
         'exec "${image%:*}" "$@"\n'
     )
     docker.chmod(0o755)

@@ -14,9 +14,9 @@ from sandbox.pestroutes.clock import PACIFIC
 from sandbox.pestroutes.sandbox import NOW, PLENTY, PestRoutesSandbox
 
 
-@click.group()
+@click.group(context_settings={"auto_envvar_prefix": "SANDBOX"})
 def main() -> None:
-    """Local stand-ins for vendors' APIs."""
+    """Local stand-ins for vendors' APIs. Options are also environment variables: SANDBOX_PESTROUTES_HOST is --host."""
 
 
 @main.command()
