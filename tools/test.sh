@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests of the parts that are named (extractors dbt dags images), each in its own environment, one after the
-# other. Ends with the sum of the runners' counts.
+# Runs the tests of the parts that are named (extractors dbt dags images), each in its own environment: dbt and dags, which keep
+# one core busy each, side by side, and the others by themselves. Ends with the sum of the runners' counts.
 set -u
 cd "$(dirname "$0")/.."
 reports=$(mktemp -d)
@@ -14,14 +14,29 @@ part() { # name, environment, then pytest's arguments
   "$python" -m pytest --junit-xml="$reports/$name.xml" "$@" || failed=1
 }
 
+# What was begun aside is shown when it is over.
+aside=
+begin() { # name, environment, then pytest's arguments
+  (failed=0; part "$@" >"$reports/$1.log" 2>&1; exit $failed) &
+  aside="$aside $1:$!"
+}
+await() {
+  for one in $aside; do
+    wait "${one#*:}" || failed=1
+    cat "$reports/${one%%:*}.log"
+  done
+  aside=
+}
+
 for name in "$@"; do
   case $name in
     extractors) part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository ;;
-    dbt) part dbt .venv-dbt/bin/python tests/dbt ;;
-    dags) part dags .venv-airflow/bin/python tests/dags ;;
-    images) part images .venv/bin/python tests/images ;;
+    dbt) begin dbt .venv-dbt/bin/python tests/dbt ;;
+    dags) begin dags .venv-airflow/bin/python tests/dags ;;
+    images) await; part images .venv/bin/python tests/images ;;
   esac
 done
+await
 
 .venv/bin/python tools/count.py "$reports" "$@" || failed=1
 exit $failed

@@ -108,13 +108,24 @@ class TestNumbers:
     @pytest.mark.parametrize(
         "text",
         """007|-007|00|+5|5.|.5|-|-.|--|1.2.3|1,234|1,2|,|NaN|Infinity|-Infinity|1e|1e+|0x1F|1_000|١٢|1٣|[1]|[1,2]|1]|[1|{}|true
-|false|"1"|5%|$5|1-2|null1|1null|nullnull|null,null|1e5x| 1|1 |1\n2|1\n|\t1|1\x00|\ufeff1""".split("|"),
+|false|"1"|5%|$5|1-2|null1|1null|nullnull|null,null|1e5x| 1|1 |1\n2|1\n|\t1|x\x001|\x00x|\ufeff1""".split("|"),
     )
     @pytest.mark.parametrize("others", [(), ("1", "2.5"), ("", "1"), ("1,2", "3")], ids=repr)
     def test_what_is_no_number_stays_text(self, text: str, others: tuple[str, ...]) -> None:
         value = encode("number", *others, text)[-1]
         assert not isinstance(value, Literal)
         assert value == text
+
+    @pytest.mark.parametrize("cell", ["\x0012.50", "12\x00.50", "12.50\x00\x00"])
+    @pytest.mark.parametrize("others", [(), ("1", "2.5"), ("", "x")], ids=repr)
+    def test_nul_bytes_are_no_part_of_a_number(self, cell: str, others: tuple[str, ...]) -> None:
+        value = encode("number", *others, cell)[-1]
+        assert isinstance(value, Literal)
+        assert value == "12.50"
+
+    @pytest.mark.parametrize("cell", ["\x00", "nu\x00ll", "\x00null"])
+    def test_nul_bytes_do_not_make_a_number_of_nothing(self, cell: str) -> None:
+        assert encode("number", "1", cell)[-1] is None
 
 
 class TestBooleans:

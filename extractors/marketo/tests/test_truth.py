@@ -94,13 +94,15 @@ def test_leads_are_those_whose_bulk_update_falls_into_the_window(
 
 
 def test_activities_that_are_committed_late_come_with_the_next_window(
-    sandbox: Any, extract: Callable[..., Any], extracted: Callable[[str], list[Any]]
+    marketo: Any, connect_to: Any, extract: Callable[..., Any], extracted: Callable[[str], list[Any]]
 ) -> None:
+    sandbox = marketo(records=60, activities_per_day=500)
+    connect_to(sandbox)
     sandbox.faults({"fault": "late_activities", "minutes": 50, "times": -1, "match": {"kind": "activities"}})
     assert extract("activities", "--since", "2026-09-30T00:00:00Z", "--until", UNTIL).code == 0
     sandbox.faults()
     missing = by_key("activities", truth(sandbox, "activities", startAt="2026-09-30T00:00:00Z")).keys()
-    missing -= by_key("activities", extracted("activities")).keys()
+    assert missing - by_key("activities", extracted("activities")).keys()
     sandbox.advance(seconds=3600)
     assert extract("activities", "--until", "2026-10-01T16:00:01Z").code == 0
     expected = by_key(

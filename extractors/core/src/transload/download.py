@@ -54,9 +54,11 @@ def download(
 
         problem: Transient | None = None
         with http.open(url, accept, headers=ranged, before=before, within=within) as body:
+            if body.status == 416:
+                return  # accepted: all of it was there before
             total = _total(body, place, url)
-            if total is not None and place >= total:
-                return
+            if total is not None and place > total:
+                raise ContractBroken(f"{url} has {total} bytes, and {place} were read of it before: it is another file")
             skip = place if body.status == 200 else 0
             try:
                 for piece in body.pieces():

@@ -23,7 +23,7 @@ from marketo.state import Job, State
 from marketo.waiting import Waiting
 from transload.digest import ResumableSha256, resumable
 from transload.errors import ContractBroken, QuotaExhausted, SourceUnavailable, StreamDenied
-from transload.page import Lines, Page
+from transload.page import Lines, Page, Rejected
 from transload.source import Stream
 
 log = logging.getLogger("transload.marketo")
@@ -31,6 +31,7 @@ log = logging.getLogger("transload.marketo")
 AHEAD = 2  # exports under way: Marketo works on two at once (§6)
 CREATIONS = 3  # of an export for one piece, when those before were lost
 RESTARTS = 2  # of a load whose files were damaged
+LOST, MOST_LOST = "one of the rows that Marketo counted, lost among those that could not be read", 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,18 +249,21 @@ class BulkLoad:
         if job.size is None:  # Marketo did not say
             job = self._settled(job, digest.received)
         notes = {"exports": 1, "export_bytes": digest.received}
-        if status.number_of_records not in (None, self.state.rows):
+        uncounted = (status.number_of_records or self.state.rows) - self.state.rows
+        if uncounted:
             log.warning("Marketo counted other rows in the file than came", extra={"counted": status.number_of_records,
                         "rows": self.state.rows, "export": job.export})  # fmt: skip
             notes["rows_counted_otherwise"] = 1
+        # Where one row cannot be read, others may have gone with it: --max-quarantined is to know of them.
+        lost = [Rejected("", LOST)] * (min(uncounted, MOST_LOST) if self.state.rejected else 0)
         self.state = replace(self.state.at_start(), jobs=self.state.jobs[1:], done=(*self.state.done, job))
-        yield self._page(notes=notes)
+        yield self._page(notes=notes, rejected=lost)
 
     def _batches(self, batches: Iterator[Batch], digest: _Digest) -> Iterator[Page]:
         try:
             for batch in batches:
-                sha256, rows = digest.up_to(batch.place.offset), batch.records + len(batch.rejected)
-                self.state = self.state.behind(batch.place, sha256, rows)
+                sha256 = digest.up_to(batch.place.offset)
+                self.state = self.state.behind(batch.place, sha256, batch.records, len(batch.rejected))
                 lines = Lines(batch.lines, batch.records)
                 yield self._page(
                     records=lines, joined=batch.lines, cursor_max=batch.cursor_max, rejected=batch.rejected

@@ -152,12 +152,13 @@ def _raws(column: Sequence[str]) -> Sequence[msgspec.Raw]:
 
 
 def _number(cell: str) -> Any:
-    """The digits as they are; what is no JSON number stays text, so that nothing is lost."""
-    if cell in _NOTHING:
+    """The digits as they are, less NUL bytes (§8); what is no JSON number stays text, so that nothing is lost."""
+    bare = cell.replace("\0", "")
+    if bare in _NOTHING:
         return None
-    if cell[0] in "-0123456789" and cell[-1].isdecimal():
+    if bare[0] in "-0123456789" and bare[-1].isdecimal():
         try:
-            return _RAW.decode(cell)
+            return _RAW.decode(bare)
         except msgspec.DecodeError:
             pass
     return cell

@@ -17,9 +17,7 @@ from marketo.cells import Kind, Refused, Table
 from transload.errors import ContractBroken
 from transload.page import Rejected
 
-BLOCK = (
-    1 << 17
-)  # bytes taken at once: enough for the work on columns to be worth it, and still in the processor's caches
+BLOCK = 1 << 17  # bytes taken at once: what comes of more would leave the processor's caches
 LONGEST = 64 << 20  # bytes of a row; a quoted field that goes on for longer has lost its end
 ASTRAY = 1 << 20  # bytes in which the next row is looked for, after one that cannot be read
 

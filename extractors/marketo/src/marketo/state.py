@@ -63,6 +63,7 @@ class State(msgspec.Struct, frozen=True):
         header: the file's header, once it was read.
         sha256: of those bytes, to be gone on with; None where this machine cannot put it down.
         rows: of that file, so far.
+        rejected: those of them that could not be read.
         restarts: how often a file was damaged, in this run.
         rate: bytes a weight, of the newest export.
         weight: of the newest export whose size is known.
@@ -80,6 +81,7 @@ class State(msgspec.Struct, frozen=True):
     header: tuple[str, ...] | None = None
     sha256: str | None = None
     rows: int = 0
+    rejected: int = 0
     restarts: int = 0
     rate: float | None = None
     weight: float | None = None
@@ -91,15 +93,16 @@ class State(msgspec.Struct, frozen=True):
         """Where the first job's file is to be read on."""
         return Place(self.offset, self.line, self.header)
 
-    def behind(self, place: Place, sha256: str | None, rows: int) -> State:
+    def behind(self, place: Place, sha256: str | None, rows: int, rejected: int) -> State:
         """The state behind some more rows of the first job's file."""
         return replace(
-            self, offset=place.offset, line=place.line, header=place.header, sha256=sha256, rows=self.rows + rows
-        )
+            self, offset=place.offset, line=place.line, header=place.header, sha256=sha256,
+            rows=self.rows + rows + rejected, rejected=self.rejected + rejected,
+        )  # fmt: skip
 
     def at_start(self) -> State:
         """The state before the first job's file."""
-        return replace(self, offset=START.offset, line=START.line, header=START.header, sha256=None, rows=0)
+        return replace(self, offset=START.offset, line=START.line, header=START.header, sha256=None, rows=0, rejected=0)
 
     def with_first(self, job: Job) -> State:
         """The state with another first job."""
