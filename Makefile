@@ -12,7 +12,7 @@ help: ## List the targets
 setup: ## Install everything that the other targets need (they do it themselves)
 	@sh tools/setup.sh dev dbt airflow
 
-demo: setup ## Two days of PestRoutes to S3 to dbt, by the real DAG, on embedded parts
+demo: setup ## Two days of PestRoutes and Marketo to S3 to dbt, by the real DAGs, on embedded parts
 	@$(PY) -m tools.demo
 
 airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and say its address

@@ -6,17 +6,25 @@
     from (
         select
             *,
-            max(case when mode = 'full' then started_at end) over (partition by source, stream) as base_started_at
-        from {{ loads }}
-        where mode <> 'sample'
-        -- A window is committed once: what a compacted file still says of it gives way to its newer record.
-        qualify row_number() over (
-            partition by source, stream, load_window order by committed_at desc, load_id desc
-        ) = 1
-    ) as committed
+            max(case when mode = 'full' and started_at = base_started_at then until end)
+                over (partition by source, stream) as base_until
+        from (
+            select
+                *,
+                max(case when mode = 'full' then started_at end) over (partition by source, stream) as base_started_at
+            from {{ loads }}
+            where mode <> 'sample'
+            -- A window is committed once: what a compacted file still says of it gives way to its newer record.
+            qualify row_number() over (
+                partition by source, stream, load_window order by committed_at desc, load_id desc
+            ) = 1
+        ) as committed
+    ) as based
     where base_started_at is null
         or started_at > base_started_at
         or (mode = 'full' and started_at = base_started_at)
+        -- A full load may begin long behind the moment that it is of.
+        or (mode = 'incremental' and until > base_until)
 {% endmacro %}
 
 

@@ -53,6 +53,17 @@ def test_the_newest_full_load_is_the_base_and_what_it_lacks_is_deleted(
     assert {key for (key,) in read} == {base["parts"][0]["key"], change["parts"][0]["key"]}
 
 
+def test_a_full_load_that_ran_late_does_not_hide_what_came_behind_its_moment(
+    project: Project, lake: FixtureLake, database: Path
+) -> None:
+    lake.load("customer", [customer(1, "covered")], until="2026-01-30T00:00:00Z")
+    lake.load("customer", [customer(2, "behind it")], until="2026-01-31T00:00:00Z")
+    # Of the 30th, but begun later than the load of the 31st: an export that took its time.
+    lake.load("customer", [customer(3, "base")], mode="full", until="2026-01-30T00:00:00Z")
+
+    assert names(project, lake, database) == {2: "behind it", 3: "base"}
+
+
 def test_a_backfill_adds_what_is_new_and_overwrites_nothing_newer(
     project: Project, lake: FixtureLake, database: Path
 ) -> None:

@@ -309,7 +309,27 @@ def test_a_run_with_the_same_end_is_the_same_run_whatever_came_of_it(runs: list[
     for run in runs:
         perform(lake, run, 0.25)
     first = choose(lake, until=at(repeated), look_back=0.25)
+    while first.earlier:
+        lake.commit(first.window)
+        first = choose(lake, until=at(repeated), look_back=0.25)
     lake.leave_open(first.window)
     assert choose(lake, until=at(repeated), look_back=0.25) == first
     lake.commit(first.window)
     assert choose(lake, until=at(repeated), look_back=0.25) == first
+
+
+def test_what_a_run_that_was_due_before_has_begun_is_finished_first() -> None:
+    lake = MemoryLake()
+    lake.commit(choose(lake, until=at(10)).window)
+    begun = choose(lake, until=at(20)).window
+    lake.leave_open(begun)
+    assert choose(lake, until=at(30)) == Chosen(begun, implicit=False, earlier=True)
+    lake.commit(begun)
+    assert choose(lake, until=at(30)) == Chosen(Window("incremental", at(20), at(30)), implicit=False)
+
+
+def test_what_began_elsewhere_is_left_alone() -> None:
+    lake = MemoryLake()
+    lake.commit(choose(lake, until=at(10)).window)
+    lake.leave_open(Window("incremental", at(5), at(20)))
+    assert choose(lake, until=at(30)).window == Window("incremental", at(10), at(30))

@@ -73,8 +73,8 @@ def test_a_long_window_is_cut_and_its_exports_follow_one_another(
     assert len(spans) >= 4
     assert spans[0]["startAt"] == "2026-06-01T00:00:00Z"
     assert spans[-1]["endAt"] == "2026-10-01T15:00:00Z"
-    # The next is under way before the first one's file is read.
-    assert actions(sandbox)[:5] == ["create", "enqueue", "create", "enqueue", "file"]
+    # The first tells how large they are. From then on the next is under way before a file is read.
+    assert actions(sandbox)[:8] == ["create", "enqueue", "file", "create", "enqueue", "create", "enqueue", "file"]
     expected = sandbox.truth("activities", startAt="2026-06-01T00:00:00Z", endAt="2026-10-01T15:00:00Z")
     assert guids(extracted("activities")) == guids(expected)
 
@@ -296,3 +296,53 @@ def test_a_custom_object_without_a_filter_cannot_be_read(marketo: Any, connect_t
     connect_to(sandbox)
     outcome = extract("custom_object_subscription_c", *WINDOW)
     assert (outcome.code, outcome.summary["error"]["type"]) == (77, "StreamDenied")
+
+
+# What an earlier run has left
+
+
+def test_the_next_schedule_takes_up_the_export_of_the_one_before(
+    sandbox: Any, extract: Extract, extracted: Any, committed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert extract("activities", "--until", "2026-09-30T15:00:01Z").code == 0
+    monkeypatch.setenv("MARKETO_JOB_DEADLINE", "0.3")
+    sandbox.faults({"fault": "slow_job", "seconds": 3600})
+    assert extract("activities", "--until", "2026-10-01T14:00:01Z").code == 69
+    before = len(sandbox.jobs())
+    sandbox.advance(seconds=3700, changes=False)
+    outcome = extract("activities", "--until", UNTIL)
+    assert outcome.code == 0, outcome.err
+    # The window that was begun, and what lies behind it.
+    assert [record.until.isoformat() for record in committed("activities")[1:]] == [
+        "2026-10-01T14:00:01+00:00",
+        "2026-10-01T15:00:01+00:00",
+    ]
+    assert len(sandbox.jobs()) == before + 1
+    expected = sandbox.truth("activities", endAt="2026-10-01T15:00:00Z")
+    assert set(guids(extracted("activities"))) == set(guids(expected))
+
+
+@pytest.mark.parametrize("code", ["610", "1013"])
+def test_an_export_that_is_not_found_is_made_anew_however_that_is_said(
+    sandbox: Any, load: Any, extracted: Any, code: str
+) -> None:
+    sandbox.faults({"fault": "code", "code": code, "match": {"action": "status"}})
+    assert load().code == 0
+    assert actions(sandbox).count("create") == 2
+    assert guids(extracted("activities")) == truth(sandbox)
+
+
+def test_fields_that_are_hidden_when_an_export_is_made_again_are_left_out(
+    sandbox: Any, extract: Extract, committed: Any
+) -> None:
+    sandbox.faults({"fault": "failed_job"}, {"fault": "invalid_fields", "times": -1, "after": 1, "fields": ["fax"]})
+    outcome = extract("leads", *WINDOW)
+    assert outcome.code == 0, outcome.err
+    assert committed("leads")[0].dropped_fields == ["fax"]
+
+
+def test_a_cursor_that_is_not_exported_is_done_without(sandbox: Any, extract: Extract, committed: Any) -> None:
+    sandbox.faults({"fault": "invalid_fields", "times": -1, "fields": ["updatedAt"]})
+    outcome = extract("leads", *WINDOW)
+    assert outcome.code == 0, outcome.err
+    assert committed("leads")[0].cursor.max is None

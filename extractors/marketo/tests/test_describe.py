@@ -46,7 +46,7 @@ def test_leads_have_the_fields_that_rest_can_read_by_their_rest_names() -> None:
     described = found(
         [lead("id", "integer"), lead("email", "email"), {"displayName": "Owner", "dataType": "string", "soap": {}}]
     )
-    assert (described.fields, described.named) == (("id", "email"), True)
+    assert described.fields == ("id", "email")
     assert described.kinds == {"id": "number", "email": "text"}
 
 
@@ -80,10 +80,10 @@ def test_members_and_custom_objects_are_described_in_one_object(export: Any) -> 
     assert described.kinds == {"programId": "number", "paid": "boolean", "untyped": "text"}
 
 
-def test_columns_of_activities_are_fixed_and_not_asked_for() -> None:
+def test_columns_of_activities_are_known() -> None:
     api = Described([])
     described = describe(api, BY_NAME["activities"].detail, ("marketoGUID",))  # type: ignore[arg-type]
-    assert (described.fields, described.kinds, described.named) == (tuple(ACTIVITIES), ACTIVITIES, False)
+    assert (described.fields, described.kinds) == (tuple(ACTIVITIES), ACTIVITIES)
     assert api.asked == []
 
 

@@ -179,3 +179,34 @@ def test_what_no_export_was_made_for_is_given_back(sandbox: Any, extract: Extrac
     assert extract("program_members", *DAY).code == 77
     assert ledger()["open"] == {}
     assert ledger()["used"].get("export_bytes", 0) == 0
+
+
+def test_what_a_failed_run_has_reserved_again_is_given_back(
+    sandbox: Any, extract: Extract, ledger: Callable[[], Any]
+) -> None:
+    sandbox.faults(
+        {"fault": "failed_job"},
+        {"fault": "code", "code": "1002", "times": -1, "after": 1, "match": {"action": "create"}},
+    )
+    assert extract("activities", *DAY).code == 65
+    assert ledger()["open"] == {}
+
+
+def test_an_export_is_counted_once_however_often_its_reading_ends_early(
+    sandbox: Any, extract: Extract, ledger: Callable[[], Any]
+) -> None:
+    sandbox.faults({"fault": "invalid_utf8", "count": 3})
+    for _ in range(3):
+        assert extract("activities", *DAY, "--max-quarantined", "0").code == 65
+    assert ledger()["used"]["export_bytes"] == sandbox.quota()["export_bytes"]
+
+
+def test_nothing_is_exported_on_the_last_bytes_of_a_day(
+    sandbox: Any, extract: Extract, ledger: Callable[[], Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert extract("programs", *DAY).code == 0
+    (path,) = (tmp_path / "lake" / "marketo" / "_quota").glob("[!.]*.json")
+    path.write_text(json.dumps({**ledger(), "used": {"export_bytes": 399_999_999}}))
+    outcome = extract("leads", *DAY)
+    assert outcome.code == 75
+    assert sandbox.jobs() == []

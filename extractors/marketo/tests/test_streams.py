@@ -239,7 +239,7 @@ def test_what_only_some_commands_need_is_not_imported_by_the_others(arguments: l
         ("base-url", "https://123-ABC-456.mktorest.com/", "https://123-ABC-456.mktorest.com"),
         ("base-url", "https://123-ABC-456.mktorest.com/rest", "https://123-ABC-456.mktorest.com"),
         ("base-url", "http://127.0.0.1:8092/identity/", "http://127.0.0.1:8092"),
-        ("transport", "auto", "auto"), ("reserve", "0", 0), ("reserve", "99", 99), ("rate", "1", 1), ("poll", "0", 0.0),
+        ("transport", "auto", "auto"), ("reserve", "0", 0), ("reserve", "99", 99), ("rate", "1", 1), ("poll", "0.5", 0.5),
         ("job-deadline", "1e3", 1000.0), ("daily-megabytes", "500", 500),
     ],
 )  # fmt: skip

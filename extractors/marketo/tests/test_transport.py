@@ -78,15 +78,25 @@ def kinds(sandbox: Any) -> set[str]:
     return {way for way, call in ways.items() if call in asked}
 
 
-@pytest.mark.parametrize("stream", ["leads", "activities"])
-def test_a_short_window_goes_over_rest_and_the_log_says_why(
-    sandbox: Any, extract: Extract, committed: Any, stream: str
+def test_a_short_window_of_activities_goes_over_rest_and_the_log_says_why(
+    sandbox: Any, extract: Extract, committed: Any
 ) -> None:
-    ((transport, why),) = chosen(extract(stream, *QUARTER))
+    ((transport, why),) = chosen(extract("activities", *QUARTER))
     assert transport == "rest"
     assert "the window is short" in why
     assert sandbox.jobs() == []
-    assert len(committed(stream)) == 1
+    assert len(committed("activities")) == 1
+
+
+def test_leads_are_exported_unless_rest_is_asked_for_which_sees_less(
+    sandbox: Any, extract: Extract, committed: Any
+) -> None:
+    assert extract("leads", *QUARTER).code == 0
+    assert len(sandbox.jobs()) == 1
+    outcome = extract("leads", *QUARTER, "--transport", "rest")
+    assert outcome.code == 0, outcome.err
+    assert len(sandbox.jobs()) == 1
+    assert "Changes that leave no activity" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from transload.progress import shown
 from transload.records import Checkpoint, CommitRecord, LoadSummary, Problem, Summary, total
 from transload.redaction import Redactor
 from transload.source import Connection, Source, Stream
-from transload.state import Asked, choose_window
+from transload.state import Asked, Chosen, choose_window
 from transload.window import Mode
 
 log = logging.getLogger(__name__)
@@ -152,7 +152,24 @@ def _load_stream(
     keys = StreamKeys(source.name, stream.name)
     look_back = stream.look_back if plan.look_back is None else plan.look_back
     asked = Asked(_mode(stream, plan), plan.since, plan.until, plan.start, plan.clock())
-    chosen = choose_window(lake, keys, asked, look_back)
+    while True:
+        chosen = choose_window(lake, keys, asked, look_back)
+        record = _load_window(source, stream, plan, lake, connection, keys, chosen, begun)
+        if not chosen.earlier:
+            return record
+        # An earlier run's window came first: what it had begun is neither thrown away nor fetched twice.
+
+
+def _load_window(
+    source: Source,
+    stream: Stream,
+    plan: Plan,
+    lake: Lake,
+    connection: Connection,
+    keys: StreamKeys,
+    chosen: Chosen,
+    begun: list[Load],
+) -> CommitRecord:
     settings = LoadSettings(
         cursor=stream.cursor, schema=stream.fingerprint, identity=_identity(stream, plan), version=source.version,
         compression=plan.compression, fencing=plan.fencing, clock=plan.clock,
@@ -192,14 +209,14 @@ def _summary(stream: Stream, record: CommitRecord | None, begun: list[Load]) -> 
     """Of a committed load its record; of one that failed what its checkpoint keeps for the next attempt."""
     if record is not None:
         kept: CommitRecord | Checkpoint = record
-    elif begun and begun[0].has_checkpoint:
-        kept = begun[0].checkpoint
+    elif begun and begun[-1].has_checkpoint:
+        kept = begun[-1].checkpoint
     else:
         return LoadSummary(stream=stream.name)
     records, size = total(kept.parts)
     return LoadSummary(
         stream=stream.name, window=kept.window, mode=kept.mode, since=kept.since, until=kept.until, load_id=kept.load_id,
-        committed=record is not None, resumed=begun[0].resumed, records=records, bytes=size, raw_bytes=kept.raw_bytes,
+        committed=record is not None, resumed=begun[-1].resumed, records=records, bytes=size, raw_bytes=kept.raw_bytes,
         parts=len(kept.parts), quarantined=kept.quarantined, dropped_fields=kept.dropped_fields, notes=kept.notes,
     )  # fmt: skip
 

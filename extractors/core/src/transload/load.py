@@ -184,8 +184,11 @@ class Load:
         Raises:
             WindowTaken: another attempt has taken the window over, or committed it.
         """
-        now = self.settings.clock()
-        anew = replace(self._fresh(now), attempt=self.checkpoint.attempt, owner=self.checkpoint.owner, token=token)
+        now, opened = self.settings.clock(), self.checkpoint
+        # It began when it began: a load that was begun since has newer states of records.
+        anew = replace(
+            self._fresh(now), attempt=opened.attempt, owner=opened.owner, started_at=opened.started_at, token=token
+        )
         log.warning(
             "what was written so far is given up: the load begins anew",
             extra={"window": self.window.name, "load_id": self.checkpoint.load_id, "parts": len(self.checkpoint.parts)},

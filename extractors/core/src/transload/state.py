@@ -38,10 +38,17 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The window to load, and whether the user left its end open."""
+    """The window to load.
+
+    Args:
+        window: which.
+        implicit: whether the user left its end open.
+        earlier: whether it is an open one from the same beginning, behind which there is more to load.
+    """
 
     window: Window
     implicit: bool
+    earlier: bool = False
 
 
 def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedelta) -> Chosen:
@@ -76,7 +83,9 @@ def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedel
         known = _known_end(lake, keys, until, committed)
         if known is not None:
             return Chosen(known, implicit=False)
-    return Chosen(_next(committed, until, asked.start, look_back), implicit)
+    window = _next(committed, until, asked.start, look_back)
+    begun = None if implicit else _begun(lake, keys, window, committed)
+    return Chosen(begun or window, implicit, earlier=begun is not None)
 
 
 def _next(committed: list[Window], until: datetime, start: datetime, look_back: timedelta) -> Window:
@@ -115,6 +124,16 @@ def _known_end(lake: Lake, keys: StreamKeys, until: datetime, committed: list[Wi
             if checkpoint.mode == "incremental" and checkpoint.until == until
         ]
     return min(known, key=lambda window: window.since or until, default=None)
+
+
+def _begun(lake: Lake, keys: StreamKeys, window: Window, committed: list[Window]) -> Window | None:
+    """The newest open window with this beginning and an earlier end, which a run that was due before began."""
+    begun = [
+        Window("incremental", checkpoint.since, checkpoint.until)
+        for _, checkpoint in open_checkpoints(lake, keys)
+        if checkpoint.mode == "incremental" and checkpoint.since == window.since and checkpoint.until < window.until
+    ]
+    return max((one for one in begun if one not in committed), key=lambda one: one.until, default=None)
 
 
 def _left_behind(lake: Lake, keys: StreamKeys, mode: Mode, committed: list[Window]) -> Window | None:

@@ -97,6 +97,7 @@ class Api:
         self._clock = runtime.clock
         self._redact: Redactor = runtime.redact
         self.daily_calls: int = options["daily_calls"]
+        self.share_of_megabytes: int = options["daily_megabytes"] * 1_000_000 * (100 - options["reserve"]) // 100
         self._limits = {"calls": self.daily_calls, "export_bytes": options["daily_megabytes"] * 1_000_000}
         self.ledger = runtime.ledger(_account(self.base), self._limits, RESET_ZONE, reserve_percent=options["reserve"])
         self._allowance = Allowance(self.ledger, "calls")

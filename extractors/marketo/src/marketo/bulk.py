@@ -7,17 +7,16 @@ its status, and goes on with it; another is made only for one that is really gon
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from msgspec.structs import replace
 
-from marketo.api import Missing
 from marketo.describe import Described
-from marketo.exports import Exports, FilterUnsupported, InvalidFields, QueueFull, Status
+from marketo.exports import Exports, FilterUnsupported, Gone, InvalidFields, QueueFull, Status
 from marketo.megabytes import Megabytes
-from marketo.plan import Piece, Plan
+from marketo.plan import Plan
 from marketo.rows import Batch, Rows
 from marketo.state import Job, State
 from marketo.waiting import Waiting
@@ -77,6 +76,7 @@ class BulkLoad:
         self._megabytes, self._waiting = megabytes, waiting
         self.state = state
         self._started: set[str] = set()
+        self._has_dropped = False
 
     def pages(self) -> Iterator[Page]:
         """What is left of the load; raises TransloadError, and keeps what it has in the tokens of its pages."""
@@ -90,7 +90,8 @@ class BulkLoad:
 
     def _fill(self) -> Iterator[Page]:
         """Keep exports under way. Only the first may be waited for: behind it there is something to read meanwhile."""
-        while len(self.state.jobs) < AHEAD:
+        # Before the first file's size is known, one is enough to find it out.
+        while len(self.state.jobs) < (1 if self.state.rate is None else AHEAD):
             try:
                 job = self._create()
             except (QueueFull, QuotaExhausted) as error:
@@ -114,7 +115,7 @@ class BulkLoad:
             return None
         piece, reservation = held
         try:
-            export, fields = self._create_export(piece)
+            export, fields = self._create_export(piece.filter)
         except FilterUnsupported as error:
             reservation.release()
             self._fall_back(error)
@@ -127,31 +128,31 @@ class BulkLoad:
         log.info("export created", extra={"export": export, "filter": str(dict(piece.filter)), "reserved": kept.bytes})
         return Job(export, piece.filter, piece.weight, fields, kept)
 
-    def _create_export(self, piece: Piece) -> tuple[str, tuple[str, ...]]:
+    def _create_export(self, piece: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         fields = self._fields()
         try:
-            return self._exports.create(piece.filter, fields), fields
+            return self._exports.create(piece, fields), fields
         except InvalidFields as invalid:
             # Described, and not exported all the same: the others are wanted nevertheless. Once, lest nothing be left in the end.
-            dropped = (*self.state.dropped, *invalid.fields)
-            if self.state.dropped or not set(invalid.fields) <= set(fields) - set(self._stream.primary_key):
-                raise ContractBroken(
-                    f"{self._stream.name}: {invalid}, which were asked for because it describes them"
-                ) from invalid
+            if self._has_dropped or not set(invalid.fields) <= set(fields) - set(self._stream.primary_key):
+                raise self._unlike_described(invalid) from invalid
             log.warning("fields that Marketo does not export are left out", extra={"fields": ", ".join(invalid.fields)})
-        self.state = replace(self.state, dropped=dropped)
+            self.state = replace(self.state, dropped=(*self.state.dropped, *invalid.fields))
+        self._has_dropped = True
         fields = self._fields()
         try:
-            return self._exports.create(piece.filter, fields), fields
-        except InvalidFields as invalid:
-            raise ContractBroken(f"{self._stream.name}: {invalid}, after others were left out: report it") from invalid
+            return self._exports.create(piece, fields), fields
+        except InvalidFields as again:
+            raise self._unlike_described(again) from again
+
+    def _unlike_described(self, invalid: InvalidFields) -> ContractBroken:
+        return ContractBroken(
+            f"{self._stream.name}: {invalid}, though it describes them, and they cannot be left out as well; run it again, "
+            "and report it if it stays so"
+        )
 
     def _fields(self) -> tuple[str, ...]:
-        return (
-            tuple(name for name in self._described.fields if name not in self.state.dropped)
-            if self._described.named
-            else ()
-        )
+        return tuple(name for name in self._described.fields if name not in self.state.dropped)
 
     @property
     def _current_plan(self) -> Plan:
@@ -169,6 +170,8 @@ class BulkLoad:
         """Put an export into the queue. What is not patient leaves it for later when there is no room."""
         while True:
             try:
+                if self.state.jobs[0].export == job.export:
+                    self._hold_today()
                 self._exports.enqueue(job.export)
                 self._started.add(job.export)
                 log.info("export started", extra={"export": job.export})
@@ -181,7 +184,7 @@ class BulkLoad:
                 if patient:
                     raise
                 return
-            except Missing:
+            except Gone:
                 return  # its status will say so
 
     # Reading
@@ -198,9 +201,11 @@ class BulkLoad:
             return
         if job.size is None and status.file_size is not None:
             job = self._settled(job, status.file_size)
+            # Noted at once: a run that is killed while it reads must not have the next one count it again.
+            yield self._page(barrier=True)
         try:
             yield from self._read(job, status)
-        except Missing:
+        except Gone:
             yield from self._instead(job, "its file is not there")
 
     def _settled(self, job: Job, size: int) -> Job:
@@ -219,23 +224,20 @@ class BulkLoad:
                 return status
             if status.state == "Created":
                 # Killed before it could be started; refused, for want of megabytes, on another day; or what status says is old.
-                job = self._held_today(job)
                 self._start(job, patient=True)
         raise AssertionError("looks ends by an error")
 
-    def _held_today(self, job: Job) -> Job:
-        """The job with a reservation of today: what was reserved on another day is not."""
+    def _hold_today(self) -> None:
+        """See that the first export has a reservation of today: what was reserved on another day is not."""
+        job = self.state.jobs[0]
         if job.size is None and not self._megabytes.is_of_today(job.held):
-            held = self._megabytes.again(job.held)
-            job = replace(job, held=held)
-            self.state = self.state.with_first(job)
-        return job
+            self.state = self.state.with_first(replace(job, held=self._megabytes.again(job.held)))
 
     def _read(self, job: Job, status: Status) -> Iterator[Page]:
         digest = _Digest(self.state)
         rows = Rows(
-            self._described.kinds, expected=job.fields or self._described.fields, primary_key=self._stream.primary_key,
-            cursor=self._stream.cursor, place=self.state.place,
+            self._described.kinds, expected=job.fields, primary_key=self._stream.primary_key,
+            cursor=self._stream.cursor if self._stream.cursor in job.fields else None, place=self.state.place,
         )  # fmt: skip
         if status.file_size is None or self.state.offset < status.file_size:
             for piece in self._exports.file(job.export, self.state.offset):
@@ -282,26 +284,37 @@ class BulkLoad:
         """Make another export for the piece of one that will give no file."""
         if job.creations >= CREATIONS:
             raise SourceUnavailable(
-                f"export {job.export}, the {CREATIONS}rd for {dict(job.filter)}, gives no file: {why}"
+                f"export {job.export}, number {CREATIONS} for {dict(job.filter)}, gives no file: {why}"
             )
         log.warning("another export must be made", extra={"export": job.export, "reason": why})
         if job.size is None:
             self._megabytes.settle(job.held, 0)
         held = self._megabytes.again(job.held, job.size)
-        while True:
-            try:
-                export = self._exports.create(job.filter, job.fields)
-                break
-            except QueueFull as error:
-                self._waiting.for_room(str(error))
-        fresh = replace(job, export=export, held=held, size=None, creations=job.creations + 1, spoilt=False)
+        try:
+            export, fields = self._create_again(job)
+        except BaseException:
+            self._megabytes.settle(held, 0)
+            raise
+        fresh = Job(export, job.filter, job.weight, fields, held, creations=job.creations + 1)
         # Rows of the lost file that the load has taken may be in the new one as well.
         restart = self.state.offset > 0
         self.state = self.state.with_first(fresh)
         if restart:
             self.state = replace(self.state.at_start(), jobs=(*self.state.done, *self.state.jobs), done=())
         yield self._page(barrier=True, restart=restart)
-        self._start(fresh, patient=self.state.jobs[0] == fresh)
+        self._start(fresh, patient=self.state.jobs[0].export == fresh.export)
+
+    def _create_again(self, job: Job) -> tuple[str, tuple[str, ...]]:
+        while True:
+            try:
+                return self._create_export(job.filter)
+            except QueueFull as error:
+                self._waiting.for_room(str(error))
+            except FilterUnsupported as error:
+                raise StreamDenied(
+                    f"{self._stream.name}: this account has lost the filter that finds what has changed (1035: {error}); "
+                    "load it with --full-refresh"
+                ) from error
 
     def _spoilt(self) -> Page:
         """Note that the first export's file is of no use, and give up what the load has taken, if that is of it."""

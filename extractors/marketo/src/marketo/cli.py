@@ -32,8 +32,8 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         seconds = -1.0
-    if not 0 <= seconds < float("inf"):
-        raise ValueError("give a number of seconds")
+    if not 0 < seconds < float("inf"):
+        raise ValueError("give a number of seconds, more than 0")
     return seconds
 
 

@@ -36,10 +36,14 @@ MANY_EXPORTS = 24
 FIXED_CALLS = 20  # that REST takes for a window without records: a token and a page for each ten types of activities
 BY_REST = ("leads", "activities")  # that can be read over REST instead of by exports
 
+_UNSEEN = (
+    "Changes that leave no activity (formula fields, fields whose changes are not logged, activities that are older than Marketo "
+    "keeps them) are not seen before the next full refresh"
+)
+_BY_ACTIVITIES = f"leads are read over REST: those that activities of creation, change, score or merge name. {_UNSEEN}"
 _NO_UPDATED_AT = {
     "leads": "this account has no filter on updatedAt: leads are exported by createdAt, and those that activities of change, score "
-    "or merge name are fetched over REST. Changes that leave no activity (formula fields, fields whose changes are not logged, "
-    "activities that are older than Marketo keeps them) are not seen before the next full refresh",
+    f"or merge name are fetched over REST. {_UNSEEN}",
     "program_members": "this account has no filter on updatedAt: every load takes all members of all programs",
 }
 
@@ -85,7 +89,11 @@ class Marketo:
             return listing(self._api, stream, place, token)
         if isinstance(place, Feed):
             fields = describe(self._api, LEADS).fields if place.with_fields else ()
-            return feed_of(self._api, stream, place, window, self._since(window), token, fields)
+            since = self._since(window)
+            if place.kept is not None:
+                # Older ones are of leads that were gone before anybody loaded them.
+                since = max(since, window.until - place.kept)
+            return feed_of(self._api, stream, place, window, since, token, fields)
         return self._exported(stream, place, window, token)
 
     def _since(self, window: Window) -> datetime:
@@ -133,6 +141,9 @@ class Marketo:
             return "rest" if token["transport"] == "rest" else "bulk"
         if asked != "auto":
             return str(asked)
+        if stream.name == "leads":
+            # What leaves no activity is seen only by exports: leads go over REST where these are refused, or by --transport rest.
+            return "bulk"
         chosen, why = decide(self._expected(stream, window), self._api.ledger.left())
         log.info("transport", extra={"stream": stream.name, "transport": chosen, "why": why})
         return chosen
@@ -152,6 +163,7 @@ class Marketo:
             return
         reader = RestLeads(self._api, stream, describe(self._api, place, stream.primary_key).fields)
         inner = token["inner"] if token else None
+        log.warning(_BY_ACTIVITIES, extra={"stream": stream.name})
         if window.since is not None and window.since > self._runtime.start:
             pages = reader.changed((NEW_LEAD, *CHANGES), self._since(window), inner)
         else:
@@ -175,7 +187,7 @@ class Marketo:
             described,
             plan,
             otherwise,
-            Megabytes(self._api.ledger),
+            Megabytes(self._api.ledger, self._api.share_of_megabytes),
             waiting,
             state,
         )

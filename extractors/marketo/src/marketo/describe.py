@@ -13,7 +13,7 @@ from marketo.cells import Kind, kind_of
 from marketo.streams import Export
 from transload.errors import ContractBroken
 
-# The columns of an export of activities that names none (§6), and what they hold.
+# The usual columns of an export of activities (§6), and what they hold. Asked for by name, no more can come.
 ACTIVITIES: Mapping[str, Kind] = {
     "marketoGUID": "text", "leadId": "number", "activityDate": "moment", "activityTypeId": "number", "campaignId": "number",
     "primaryAttributeValueId": "number", "primaryAttributeValue": "text", "attributes": "json",
@@ -41,12 +41,10 @@ class Described:
     Args:
         fields: their API names.
         kinds: how each is written in a file.
-        named: whether an export must name them.
     """
 
     fields: tuple[str, ...]
     kinds: Mapping[str, Kind]
-    named: bool = True
 
 
 def describe(api: Api, export: Export, needed: Sequence[str] = ()) -> Described:
@@ -61,7 +59,7 @@ def describe(api: Api, export: Export, needed: Sequence[str] = ()) -> Described:
         ContractBroken: the answer is not as documented, or lacks a field that is needed.
     """
     if export.describe is None:
-        return Described(tuple(ACTIVITIES), ACTIVITIES, named=False)
+        return Described(tuple(ACTIVITIES), ACTIVITIES)
     answer = api.get(export.describe)
     try:
         found = _leads(answer.result) if export.kind == "leads" else _object(answer.result)

@@ -14,6 +14,11 @@ from transload.errors import ContractBroken, TransloadError
 State = Literal["Created", "Queued", "Processing", "Completed", "Failed", "Cancelled", "Gone"]
 _INVALID = re.compile(r"invalid fields?\s*\[([^\]]*)\]", re.IGNORECASE)
 _TRIES = 3
+_GONE = frozenset({"610", "1013"})  # not found, in an answer's body (§2), where 404 is what is documented (§6)
+
+
+class Gone(ContractBroken):
+    """There is no such export (any more), or no file of it."""
 
 
 class QueueFull(TransloadError):
@@ -85,7 +90,7 @@ class Exports:
 
         Args:
             filter_: what is asked for.
-            fields: the columns; none for the usual ones.
+            fields: the columns.
 
         Raises:
             QueueFull: try later.
@@ -93,7 +98,7 @@ class Exports:
             QuotaExhausted: the day's megabytes are used up.
             TransloadError: as ``Api.get``.
         """
-        content = {"format": "CSV", "filter": filter_, **({"fields": list(fields)} if fields else {})}
+        content = {"format": "CSV", "fields": list(fields), "filter": filter_}
         for _ in range(_TRIES):
             try:
                 found = self._statuses(self._api.post(f"{self._base}/create.json", content).result)
@@ -109,28 +114,44 @@ class Exports:
         Raises:
             QueueFull: try later.
             QuotaExhausted: the day's megabytes are used up.
-            Missing: there is no such export.
+            Gone: there is no such export.
             TransloadError: as ``Api.get``.
         """
         try:
             self._api.post(f"{self._base}/{export}/enqueue.json")
-        except Refusal as refusal:
-            if not (refusal.code == "1029" and "already queued" in refusal.said.casefold()):
+        except (Missing, Refusal) as refusal:
+            if _is_gone(refusal):
+                raise Gone(f"there is no export {export}") from refusal
+            if isinstance(refusal, Refusal) and not (
+                refusal.code == "1029" and "already queued" in refusal.said.casefold()
+            ):
                 raise self._meaning(refusal) from refusal
 
     def status(self, export: str) -> Status:
         """What has become of an export. It is of up to a minute ago (§6). Raises as ``Api.get``."""
         try:
             found = self._statuses(self._api.get(f"{self._base}/{export}/status.json").result)
-        except Missing:
-            return Status("Gone", export)
+        except (Missing, Refusal) as refusal:
+            if _is_gone(refusal):
+                return Status("Gone", export)
+            raise
         if not found:
             raise ContractBroken(f"{self._base}/{export}/status.json says nothing")
         return found[0]
 
     def file(self, export: str, offset: int) -> Iterator[bytes]:
-        """The bytes of a completed export's file from an offset on. Raises as ``Api.file``."""
-        return self._api.file(f"{self._base}/{export}/file.json", offset)
+        """The bytes of a completed export's file from an offset on.
+
+        Raises:
+            Gone: it is not there.
+            TransloadError: as ``Api.file``.
+        """
+        try:
+            yield from self._api.file(f"{self._base}/{export}/file.json", offset)
+        except (Missing, Refusal) as refusal:
+            if _is_gone(refusal):
+                raise Gone(f"export {export} has no file") from refusal
+            raise
 
     def _statuses(self, result: msgspec.Raw | None) -> list[Status]:
         try:
@@ -154,3 +175,7 @@ class Exports:
         if refusal.code == "1003" and (invalid := _INVALID.search(refusal.said)):
             return InvalidFields(tuple(name.strip() for name in invalid[1].split(",") if name.strip()))
         return refusal
+
+
+def _is_gone(error: Missing | Refusal) -> bool:
+    return isinstance(error, Missing) or error.code in _GONE

@@ -9,7 +9,7 @@ from marketo.state import Held
 from transload.errors import ConfigError, QuotaExhausted
 from transload.ledger import QuotaLedger, Reservation
 
-GUESS = 20_000_000  # bytes of an export of which nothing is known
+GUESS = 20_000_000  # bytes of an export of which nothing is known; of a small quota, a quarter of the day
 MARGIN = 1.3  # more than the rate of the last one
 LEAST = 10_000  # bytes
 GROWTH = 4  # how much heavier an export may be than the last one
@@ -20,10 +20,11 @@ class Megabytes:
 
     Args:
         ledger: of the account.
+        share: bytes of our share of a day.
     """
 
-    def __init__(self, ledger: QuotaLedger) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: QuotaLedger, share: int) -> None:
+        self._ledger, self._guess = ledger, max(1, min(GUESS, share // 4))
 
     def reserve(
         self, plan: Plan, mark: Any, rate: float | None, weight: float | None
@@ -43,9 +44,8 @@ class Megabytes:
         piece = plan.piece(mark, plan.probe if rate is None or weight is None else weight * GROWTH)
         while piece is not None:
             try:
-                if rate is None:
-                    return piece, self._ledger.reserve_up_to("export_bytes", GUESS)
-                return piece, self._ledger.reserve(export_bytes=int(rate * piece.weight * MARGIN) + LEAST)
+                guess = self._guess if rate is None else int(rate * piece.weight * MARGIN) + LEAST
+                return piece, self._ledger.reserve(export_bytes=guess)
             except (QuotaExhausted, ConfigError) as error:
                 smaller = plan.piece(mark, piece.weight / 2)
                 if rate is None or smaller is None or smaller.weight >= piece.weight:
@@ -78,9 +78,12 @@ class Megabytes:
         Raises:
             QuotaExhausted: not so much is left today.
         """
-        amount = size or (held.bytes if held else GUESS)
+        amount = max(1, size or (held.bytes if held else self._guess))
         try:
-            return self.kept(self._ledger.reserve(export_bytes=max(LEAST, amount)))
+            return self.kept(self._ledger.reserve(export_bytes=amount))
         except QuotaExhausted as error:
             error.ends_run = False
             raise
+        except ConfigError:
+            # More than a whole day of ours: Marketo has made it once, so it takes all that is left of a day.
+            return self.kept(self._ledger.reserve_up_to("export_bytes", amount))

@@ -73,6 +73,8 @@ def _why_not(probe: Callable[[], str]) -> str:
     except Denied as denied:
         return f"not allowed ({denied.said})"
     except Refusal as refusal:
+        if refusal.code == "702":
+            return ""  # no data found: there is none of these
         return f"{refusal.said} ({refusal.code})"
     except Missing:
         return "not there (404)"

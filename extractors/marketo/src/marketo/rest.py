@@ -115,6 +115,8 @@ def listing(api: Api, stream: Stream, place: Listing, token: Any) -> Iterator[Pa
     while True:
         answer = pages.rows(place.path, {"nextPageToken": after} if after else {})
         found = answer.records(look_of(stream))
+        if after is not None and answer.next_page_token == after:
+            raise ContractBroken(f"{place.path} gave the nextPageToken that it was asked with: it would go on for ever")
         after = answer.next_page_token if found.records or found.rejected else None
         yield _page(found, {"next": after})
         if after is None:

@@ -32,7 +32,7 @@ class Job(msgspec.Struct, frozen=True):
         export: its id.
         filter: what it asks for.
         weight: seconds or programs that it spans.
-        fields: its columns in any order; none for the usual ones.
+        fields: its columns, in any order.
         held: what is reserved for it; None once it was settled.
         size: bytes of its file, once they are known.
         creations: how often an export was made for this piece, in this run.
@@ -114,5 +114,5 @@ def read_state(token: Any) -> State:
     if token is None:
         return State()
     state = msgspec.convert(token, State)
-    # What was tried in vain by one run may do in the next.
+    # What one run tried in vain may do in the next.
     return replace(state, restarts=0, jobs=tuple(replace(job, creations=1) for job in state.jobs))

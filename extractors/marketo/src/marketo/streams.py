@@ -53,10 +53,12 @@ class Feed:
     Args:
         path: in the URL.
         with_fields: whether it must be told every lead field.
+        kept: how far back it is asked at most.
     """
 
     path: str
     with_fields: bool = False
+    kept: timedelta | None = None
 
 
 Place = Export | Assets | Listing | Feed
@@ -66,6 +68,7 @@ _FULL: tuple[Mode, ...] = ("full",)
 # Marketo's own clock stamps a change, and it may be seen a little later (§3 tells of minutes for some activities).
 _SOON = timedelta(minutes=10)
 _LATE = timedelta(hours=1)
+_DELETIONS = timedelta(days=31)  # after 14 they may be pruned (§3)
 
 
 def _stream(
@@ -126,7 +129,7 @@ STREAMS: tuple[Stream, ...] = (
     _stream("tags", "tagType", None, Assets("tagTypes"), "Types of tags and their allowed values."),
     _stream("folders", "id", "updatedAt", Assets("folders"), "Folders of assets."),
     _stream("segmentations", "id", "updatedAt", Assets("segmentation"), "Segmentations."),
-    _stream("deleted_leads", "marketoGUID", "activityDate", Feed("/rest/v1/activities/deletedleads.json"),
+    _stream("deleted_leads", "marketoGUID", "activityDate", Feed("/rest/v1/activities/deletedleads.json", kept=_DELETIONS),
             "Leads that were deleted; kept by Marketo for 14 days.", look_back=_LATE),
     _stream("lead_changes", "marketoGUID", "activityDate", Feed("/rest/v1/activities/leadchanges.json", with_fields=True),
             "Changes of lead fields: old and new values.", look_back=_LATE),
