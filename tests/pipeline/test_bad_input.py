@@ -140,7 +140,7 @@ def set_up(row: Row, pestroutes: Any, connect_to: Any, monkeypatch: pytest.Monke
     """Make the sandbox and the environment what the row says; returns the arguments."""
     sandbox = pestroutes(**{"records": 50} | row.sandbox)
     monkeypatch.setattr("pestroutes.client.SEARCH_CAP", sandbox.api.settings.cap)
-    monkeypatch.setattr("transload.http_client.READ_SECONDS", 0.5)
+    monkeypatch.setattr("transload.http_client.READ_SECONDS", 1.5)
     connect_to(sandbox)
     for name, value in row.environment.items():
         monkeypatch.delenv(name, raising=False)

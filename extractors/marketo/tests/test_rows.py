@@ -98,13 +98,13 @@ def tables(draw: st.DrawFn) -> tuple[list[tuple[str, ...]], bytes]:
 
 class TestTables:
     @settings(deadline=None)
-    @given(tables(), sizes_of, blocks, st.integers(1, 200))
+    @given(tables(), sizes_of, blocks, st.integers(1, 8), st.integers(1, 200))
     def test_any_cells_read_back(
-        self, table: tuple[list[tuple[str, ...]], bytes], sizes: list[int], block: int, batch_bytes: int
+        self, table: tuple[list[tuple[str, ...]], bytes], sizes: list[int], block: int, lines: int, batch_bytes: int
     ) -> None:
         rows, data = table
         columns = COLUMNS[: len(rows[0]) if rows else data.count(b",") + 1]
-        with mock.patch.object(module, "BLOCK", block):
+        with mock.patch.multiple(module, BLOCK=block, LINES=lines):
             batches = read(data, columns=columns, sizes=sizes, batch_bytes=batch_bytes)
         assert rejected(batches) == []
         values = [tuple(record.values()) for record in records(batches)]

@@ -11,13 +11,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import chain
+from itertools import chain, islice
 
 from marketo.cells import Kind, Refused, Table
 from transload.errors import ContractBroken
 from transload.page import Rejected
 
-BLOCK = 1 << 17  # bytes taken at once: what comes of more would leave the processor's caches
+BLOCK = 1 << 17  # bytes taken at once, at most: what comes of more would leave the processor's caches
+LINES = 340  # the same in lines: with 700 objects, two a row, the garbage collector would look at them all
 LONGEST = 64 << 20  # bytes of a row; a quoted field that goes on for longer has lost its end
 ASTRAY = 1 << 20  # bytes in which the next row is looked for, after one that cannot be read
 
@@ -196,7 +197,7 @@ class _Gathered:
     def block(self, table: Table, data: bytes, at: int) -> tuple[int, int]:
         """Add the rows at the beginning of a block that are as they should be; returns where they end, and their lines."""
         block = data[at : data.rfind(b"\n", at, at + BLOCK) + 1]
-        lines = BytesIO(block).readlines()
+        lines = list(islice(BytesIO(block), LINES))
         if b"\r" in block and b"\r\r\n" in {line[-3:] for line in lines}:
             return at, 0  # the csv module would drop both; of any other carriage return it says that it is out of place
         try:
@@ -204,7 +205,7 @@ class _Gathered:
             self._add(table, rows)
         except (csv.Error, ValueError):
             return at, 0
-        return at + len(block) - sum(map(len, lines[used:])), used
+        return at + sum(map(len, lines[:used])), used
 
     def one_by_one(self, table: Table, data: bytes, at: int, line: int, whole: bool) -> tuple[int, int]:
         """Add the rows that begin in a block, and reject those that cannot be read; returns where they end, and their lines."""
