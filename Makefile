@@ -4,13 +4,13 @@ SHELL := /bin/sh
 .PHONY: help setup demo airflow test images test-images lint format bench docs lock clean
 
 PY := .venv/bin/python
-PARTS := extractors dbt dags
+PARTS := extractors dbt dags helm
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything that the other targets need (they do it themselves)
-	@sh tools/setup.sh dev dbt airflow
+	@sh tools/setup.sh dev dbt airflow helm
 
 demo: setup ## Two days of PestRoutes to S3 to dbt, by the real DAG, on embedded parts
 	@$(PY) -m tools.demo
@@ -36,8 +36,8 @@ format: setup ## Rewrite the code in the project's style
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
-docs: setup ## Write the generated files anew: command reference, dbt sources and staging models
-	@$(PY) -m tools.reference && $(PY) dbt/generate.py --command .venv/bin/pestroutes
+docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
+	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && $(PY) dbt/generate.py --command .venv/bin/pestroutes
 
 lock: setup ## Choose the versions of all dependencies anew
 	@for file in requirements/*.in; do \
@@ -45,4 +45,4 @@ lock: setup ## Choose the versions of all dependencies anew
 	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
-	@rm -rf .venv .venv-airflow .venv-dbt .demo .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .demo .mypy_cache .ruff_cache .hypothesis

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of the parts that are named (extractors dbt dags images), each in its own environment, one after the
+# Runs the tests of the parts that are named (extractors dbt dags helm images cluster), each in its own environment, one after the
 # other. Ends with the sum of the runners' counts.
 set -u
 cd "$(dirname "$0")/.."
@@ -19,7 +19,9 @@ for name in "$@"; do
     extractors) part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository ;;
     dbt) part dbt .venv-dbt/bin/python tests/dbt ;;
     dags) part dags .venv-airflow/bin/python tests/dags ;;
+    helm) part helm .venv-helm/bin/python tests/helm ;;
     images) part images .venv/bin/python tests/images ;;
+    cluster) part cluster .venv/bin/python tests/cluster ;;
   esac
 done
 

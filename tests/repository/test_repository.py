@@ -34,9 +34,10 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     "command",
     [
         ("-m", "tools.reference", "--check"),
+        ("-m", "tools.chart_readme", "--check"),
         ("dbt/generate.py", "--check", "--command", str(BIN / "pestroutes")),
     ],
-    ids=["reference", "dbt"],
+    ids=["reference", "chart", "dbt"],
 )
 def test_generated_files_are_not_stale(command: tuple[str, ...]) -> None:
     ended = run(sys.executable, *command)
