@@ -21,7 +21,7 @@ for name in "$@"; do
     dags) part dags .venv-airflow/bin/python tests/dags ;;
     helm) part helm .venv-helm/bin/python tests/helm ;;
     images) part images .venv/bin/python tests/images ;;
-    cluster) part cluster .venv/bin/python tests/cluster ;;
+    cluster) part cluster .venv/bin/python -p no:randomly tests/cluster ;;
   esac
 done
 
