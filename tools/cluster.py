@@ -235,9 +235,13 @@ class Airflow:
         found = {dag["dag_id"]: {tag["name"] for tag in dag["tags"]} for dag in dags if WHOLE.fullmatch(dag["dag_id"])}
         return {source: name for source in SOURCES for name, tags in found.items() if source in tags}
 
-    def start(self, dag: str, **params: Any) -> str:
-        """Trigger a run; returns its id. The DAG is switched on for it."""
+    def switch_on(self, dag: str) -> str:
+        """Switch a DAG on; returns the id of the run that it begins with, of the interval that ended last."""
         self.ask(f"/dags/{dag}", {"is_paused": False}, method="PATCH")
+        return str(until(f"{dag} runs", lambda: next(iter(self.states(dag)), ""), 300))
+
+    def start(self, dag: str, **params: Any) -> str:
+        """Trigger a run of a DAG that is switched on; returns its id."""
         return str(self.ask(f"/dags/{dag}/dagRuns", {"logical_date": None, "conf": params})["dag_run_id"])
 
     def states(self, dag: str) -> dict[str, str]:

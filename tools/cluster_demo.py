@@ -25,7 +25,7 @@ def start() -> None:
     print("   all checks passed")
     with DEMO.airflow() as airflow:
         dags = airflow.whole_dags()
-        runs = {source: airflow.start(dag) for source, dag in dags.items()}
+        runs = {source: airflow.switch_on(dag) for source, dag in dags.items()}
         for source, run_id in runs.items():
             print(f"\n== {dags[source]} runs, a pod a stream, some minutes", flush=True)
 

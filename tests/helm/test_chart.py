@@ -111,6 +111,19 @@ def test_a_change_of_configuration_restarts_airflow_and_nothing_else_does() -> N
     assert checksum({"jobs": {"quota": {"pods": "3"}}}) == usual
 
 
+def test_a_new_tag_restarts_only_what_has_it() -> None:
+    """Above all not the database beside the migration, nor the demo's vendor and store under a running extraction."""
+
+    def templates(tag: str) -> dict[str, Any]:
+        values = {"image": {"tag": tag, "references": {"sandbox": "r/sandbox:1"}}, "demo": {"enabled": True}}
+        found = [one for one in render(values) if one["kind"] == "Deployment"]
+        return {one["metadata"]["name"].removeprefix("transload-"): one["spec"]["template"] for one in found}
+
+    one, other = templates("1"), templates("2")
+    restarted = {name for name in one if one[name] != other[name]}
+    assert restarted == {"api-server", "scheduler", "dag-processor", "triggerer"}
+
+
 def test_a_secret_arrives_as_it_was_written() -> None:
     wild = {"PESTROUTES_AUTHENTICATION_KEY": 'a"b\\c $(X) {{ y }} \n é', "PESTROUTES_NUMBER": "12345678"}
     made = named(render({"sources": {"pestroutes": {"secret": wild}}}), "Secret", "transload-pestroutes")
