@@ -46,7 +46,8 @@ bench: setup ## Measure speed and memory against a bare loop of requests, as rat
 	@$(PY) -m tests.benchmarks
 
 docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
-	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && $(PY) dbt/generate.py --command .venv/bin/pestroutes
+	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \
+	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
 
 lock: setup ## Choose the versions of all dependencies anew
 	@for file in requirements/*.in; do \

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.server
+import importlib
 import json
 import logging
 import os
@@ -78,7 +79,7 @@ class Outcome:
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No settings from outside; and what a command changes in the process is put back."""
     for name in list(os.environ):
-        if name.startswith(("TRANSLOAD_", "PESTROUTES_", "AWS_")):
+        if name.startswith(("TRANSLOAD_", "PESTROUTES_", "MARKETO_", "AWS_")):
             monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
@@ -260,7 +261,22 @@ def pestroutes() -> Iterator[Callable[..., Any]]:
         yield lambda **settings: stack.enter_context(PestRoutesSandbox(**settings))
 
 
+@pytest.fixture
+def marketo() -> Iterator[Callable[..., Any]]:
+    """Returns a function that starts a Marketo sandbox in this process; its arguments are the sandbox's."""
+    from sandbox.marketo import MarketoSandbox
+
+    with contextlib.ExitStack() as stack:
+        yield lambda **settings: stack.enter_context(MarketoSandbox(**settings))
+
+
 KEY, TOKEN = "key", "token"
+
+
+@pytest.fixture
+def source_name() -> str:
+    """Whose command ``run``, ``start`` and ``run_process`` run; a folder's conftest may say another."""
+    return "pestroutes"
 
 
 @pytest.fixture
@@ -276,15 +292,19 @@ def connect_to(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> Call
 
 
 @pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], clean_environment: None) -> Callable[..., Outcome]:  # noqa: ARG001
-    """Returns a function that runs the ``pestroutes`` command in this process."""
+def run(
+    capsys: pytest.CaptureFixture[str],
+    clean_environment: None,  # noqa: ARG001
+    source_name: str,
+) -> Callable[..., Outcome]:
+    """Returns a function that runs the source's command in this process."""
 
     def command(*arguments: object) -> Outcome:
-        from pestroutes.cli import SOURCE
         from transload.cli import run as run_cli
 
+        source = importlib.import_module(f"{source_name}.cli").SOURCE
         capsys.readouterr()
-        code = run_cli(SOURCE, [str(one) for one in arguments])
+        code = run_cli(source, [str(one) for one in arguments])
         # As a process, the command would have ended with these still under way.
         for thread in threading.enumerate():
             if thread.name.startswith("get"):
@@ -296,13 +316,16 @@ def run(capsys: pytest.CaptureFixture[str], clean_environment: None) -> Callable
 
 
 @pytest.fixture
-def start(clean_environment: None) -> Iterator[Callable[..., subprocess.Popen[str]]]:  # noqa: ARG001
-    """Returns a function that starts the ``pestroutes`` command as a process of its own."""
+def start(
+    clean_environment: None,  # noqa: ARG001
+    source_name: str,
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Returns a function that starts the source's command as a process of its own."""
     processes: list[subprocess.Popen[str]] = []
 
     def command(*arguments: object, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-c", "from pestroutes.cli import main; main()", *(str(one) for one in arguments)],
+            [sys.executable, "-c", f"from {source_name}.cli import main; main()", *(str(one) for one in arguments)],
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
@@ -318,7 +341,7 @@ def start(clean_environment: None) -> Iterator[Callable[..., subprocess.Popen[st
 
 @pytest.fixture
 def run_process(start: Callable[..., subprocess.Popen[str]]) -> Callable[..., Outcome]:
-    """Returns a function that runs the ``pestroutes`` command as a process of its own, to its end."""
+    """Returns a function that runs the source's command as a process of its own, to its end."""
 
     def command(*arguments: object, environment: Mapping[str, str] | None = None) -> Outcome:
         process = start(*arguments, environment=environment)

@@ -27,7 +27,7 @@ group "default" {
 
 target "extractor" {
   matrix = {
-    source = ["pestroutes"]
+    source = ["marketo", "pestroutes"]
   }
   name       = source
   dockerfile = "images/extractor/Dockerfile"

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import click
 
+from marketo.cli import SOURCE as MARKETO
 from pestroutes.cli import SOURCE as PESTROUTES
 from transload.cli import group
 from transload.source import Source
 from transload.tables import size
 
 ROOT = Path(__file__).parents[1]
-SOURCES: tuple[Source, ...] = (PESTROUTES,)
+SOURCES: tuple[Source, ...] = (MARKETO, PESTROUTES)
 BEGIN, END = "<!-- made by make docs: begin -->\n", "<!-- made by make docs: end -->\n"
 
 
@@ -39,7 +40,7 @@ def streams(source: Source) -> str:
     rows = [
         f"| `{stream.name}` | {', '.join(stream.primary_key)} | {stream.cursor or '–'} | {', '.join(stream.modes)} | "
         f"{', '.join(sorted(stream.sensitive)) or '–'} | {stream.description} |\n"
-        for stream in source.streams
+        for stream in (*source.streams, *(family.make(family.placeholder) for family in source.families))
     ]
     head = "| stream | primary key | cursor | modes | sensitive fields | what it is |\n|---|---|---|---|---|---|\n"
     return head + "".join(rows)

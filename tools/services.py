@@ -1,4 +1,4 @@
-"""The sandbox and the S3 server, as processes of their own, for as long as the demo or a benchmark needs them."""
+"""Sandboxes and the S3 server, as processes of their own, for as long as the demo or a benchmark needs them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-ACCESS_KEY, SECRET_KEY, BUCKET = "transload", "transload-local-secret", "raw"
+ACCESS_KEY, SECRET_KEY, BUCKET = "local-access-key", "transload-local-secret", "raw"
 _given: set[int] = set()
 
 
@@ -66,13 +66,14 @@ def process(
 
 
 @contextmanager
-def sandbox(folder: Path, *options: str) -> Iterator[str]:
-    """A PestRoutes sandbox; gives its address, which ends in /api."""
-    command = [sys.executable, "-m", "sandbox", "pestroutes", "--port", "0", *options]
-    with process(command, folder / "sandbox.log", answers=True) as running:
+def sandbox(folder: Path, *options: str, source: str = "pestroutes") -> Iterator[str]:
+    """A vendor's sandbox; gives the base URL that the source's extractor takes."""
+    command = [sys.executable, "-m", "sandbox", source, "--port", "0", *options]
+    log = folder / f"sandbox-{source}.log"
+    with process(command, log, answers=True) as running:
         line = running.stdout.readline() if running.stdout else ""
         if not line:
-            raise RuntimeError(f"the sandbox did not start: {(folder / 'sandbox.log').read_text()}")
+            raise RuntimeError(f"the sandbox of {source} did not start: {log.read_text()}")
         yield json.loads(line)["url"]
 
 

@@ -40,16 +40,23 @@ install_uv() {
   mv $lock.new $lock
 }
 
+# What an environment holds: its lock, and in dev the packages of this repository.
+contents() { # lock
+  cat "requirements/$1.txt"
+  [ "$1" != dev ] || printf '%s\n' extractors/*/ tests/sandbox
+}
+
 install_lock() { # folder, lock
-  [ -x "$1/bin/python" ] && cmp -s "requirements/$2.txt" "$1/installed.txt" && return
+  [ -x "$1/bin/python" ] && contents "$2" | cmp -s - "$1/installed.txt" && return
   say "setup: installing requirements/$2.txt into $1"
   [ -x "$1/bin/python" ] || .venv/bin/uv venv --quiet --python .venv/bin/python "$1"
   .venv/bin/uv pip sync --quiet --python "$1/bin/python" --require-hashes "requirements/$2.txt"
   if [ "$2" = dev ]; then
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps \
-      -e extractors/core -e extractors/pestroutes -e tests/sandbox
+    for package in extractors/*/ tests/sandbox; do
+      .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e "$package"
+    done
   fi
-  cp "requirements/$2.txt" "$1/installed.txt"
+  contents "$2" >"$1/installed.txt"
 }
 
 python_or_die

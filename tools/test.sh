@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests of the parts that are named (extractors dbt dags helm images cluster), each in its own environment, one after the
-# other. Ends with the sum of the runners' counts.
+# Runs the tests of the parts that are named (extractors dbt dags helm images cluster), each in its own environment: dbt and dags,
+# which keep one core busy each, side by side, and the others by themselves. Ends with the sum of the runners' counts.
 set -u
 cd "$(dirname "$0")/.."
 reports=$(mktemp -d)
@@ -14,16 +14,31 @@ part() { # name, environment, then pytest's arguments
   "$python" -m pytest --junit-xml="$reports/$name.xml" "$@" || failed=1
 }
 
+# What was begun aside is shown when it is over.
+aside=
+begin() { # name, environment, then pytest's arguments
+  (failed=0; part "$@" >"$reports/$1.log" 2>&1; exit $failed) &
+  aside="$aside $1:$!"
+}
+await() {
+  for one in $aside; do
+    wait "${one#*:}" || failed=1
+    cat "$reports/${one%%:*}.log"
+  done
+  aside=
+}
+
 for name in "$@"; do
   case $name in
     extractors) part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository ;;
-    dbt) part dbt .venv-dbt/bin/python tests/dbt ;;
-    dags) part dags .venv-airflow/bin/python tests/dags ;;
-    helm) part helm .venv-helm/bin/python tests/helm ;;
-    images) part images .venv/bin/python tests/images ;;
-    cluster) part cluster .venv/bin/python -p no:randomly tests/cluster ;;
+    dbt) begin dbt .venv-dbt/bin/python tests/dbt ;;
+    dags) begin dags .venv-airflow/bin/python tests/dags ;;
+    helm) await; part helm .venv-helm/bin/python tests/helm ;;
+    images) await; part images .venv/bin/python tests/images ;;
+    cluster) await; part cluster .venv/bin/python -p no:randomly tests/cluster ;;
   esac
 done
+await
 
 .venv/bin/python tools/count.py "$reports" "$@" || failed=1
 exit $failed

@@ -78,7 +78,7 @@ class PlatformOperator(KubernetesPodOperator):
         kwargs.setdefault("execution_timeout", settings.SIZES[size].timeout)
         kwargs["labels"] = {"app": "transload", "source": source, **kwargs.get("labels", {})}
         super().__init__(
-            name=pod_name.lower(),
+            name=pod_name.lower().replace("_", "-"),
             namespace=self.platform.namespace,
             image=self.platform.image(command),
             image_pull_policy="IfNotPresent",

@@ -17,7 +17,7 @@ _PASSED = re.compile(
     r"(TRANSLOAD|AWS|DBT|SNOWFLAKE)_\w+",
     re.IGNORECASE,
 )
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE", re.IGNORECASE)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|PASSPHRASE|CLIENT_ID", re.IGNORECASE)
 _GRACE_SECONDS = 30  # an extractor saves its checkpoint within 20 s of SIGTERM
 
 

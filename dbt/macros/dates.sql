@@ -27,8 +27,39 @@
     )
 {%- endmacro %}
 
+{#- A Marketo timestamp's date as the account's people know it. -#}
+{% macro marketo_date(timestamp) -%}
+    {{ local_date(timestamp, account_zone('marketo', 'UTC')) }}
+{%- endmacro %}
+
 {% macro month_of(date) -%}
     cast({{ dbt.date_trunc('month', date) }} as date)
+{%- endmacro %}
+
+{#- The Monday of a date's ISO week. Snowflake's date_trunc would go by the account's WEEK_START. -#}
+{% macro week_of(date) -%}
+    {{ return(adapter.dispatch('week_of', 'transload')(date)) }}
+{%- endmacro %}
+
+{% macro duckdb__week_of(date) -%}
+    cast(date_trunc('week', {{ date }}) as date)
+{%- endmacro %}
+
+{% macro snowflake__week_of(date) -%}
+    dateadd('day', 1 - dayofweekiso({{ date }}), {{ date }})
+{%- endmacro %}
+
+{#- A date's ISO week as a text: 2026-W01. -#}
+{% macro iso_week(date) -%}
+    {{ return(adapter.dispatch('iso_week', 'transload')(date)) }}
+{%- endmacro %}
+
+{% macro duckdb__iso_week(date) -%}
+    strftime({{ date }}, '%G-W%V')
+{%- endmacro %}
+
+{% macro snowflake__iso_week(date) -%}
+    yearofweekiso({{ date }}) || '-W' || lpad(weekiso({{ date }})::varchar, 2, '0')
 {%- endmacro %}
 
 {#- The zone of a source's timestamps that carry none: what its extractor is told (SOURCE_TIME_ZONE), else what its schema

@@ -1,6 +1,7 @@
 {#- Reading fields of a record. On DuckDB every extraction parses the whole record again, so all fields that a model
     needs are taken at once into a list (`json_fields`) and read from there (`json_field`). Snowflake's VARIANT is
-    parsed already: there the "fields" are the record itself. -#}
+    parsed already: there the "fields" are the record itself. A name may hold any character: on DuckDB it is a JSON
+    pointer's, which unlike a path's knows no wildcards. -#}
 
 {% macro json_fields(record, names) -%}
     {{ return(adapter.dispatch('json_fields', 'transload')(record, names)) }}
@@ -8,7 +9,7 @@
 
 {% macro duckdb__json_fields(record, names) -%}
     json_extract_string({{ record }}, [
-        {%- for name in names %}'$."{{ name }}"'{{ ', ' if not loop.last }}{% endfor -%}
+        {%- for name in names %}'/{{ name | replace('~', '~0') | replace('/', '~1') | replace("'", "''") }}'{{ ', ' if not loop.last }}{% endfor -%}
     ])
 {%- endmacro %}
 
@@ -27,5 +28,19 @@
 {%- endmacro %}
 
 {% macro snowflake__json_field(fields, names, name) -%}
-    {{ fields }}:"{{ name }}"::varchar
+    {{ fields }}:"{{ name | replace('"', '""') }}"::varchar
+{%- endmacro %}
+
+
+{#- The items of a list as rows, to stand in `from` behind the table that has the list: `{alias}.value`. -#}
+{% macro items_of(list, alias) -%}
+    {{ return(adapter.dispatch('items_of', 'transload')(list, alias)) }}
+{%- endmacro %}
+
+{% macro duckdb__items_of(list, alias) -%}
+    unnest({{ list }}) as {{ alias }}(value)
+{%- endmacro %}
+
+{% macro snowflake__items_of(list, alias) -%}
+    lateral flatten(input => {{ list }}) as {{ alias }}
 {%- endmacro %}

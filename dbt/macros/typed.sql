@@ -1,18 +1,19 @@
 {#- A vendor's text as the type that it means. Tolerant: what cannot be read is NULL, never an error, and blanks, ''
     and 'N/A' are NULL too. The record itself stays in `_record`, so nothing is lost by a cast.
 
-    string     trimmed                       date, time  zero dates are NULL
+    string     trimmed, without NUL          date, time  zero dates are NULL
     integer    5, "5.0"; rounds "7.5" to 8   timestamp   UTC without zone; `zone` is that of texts that carry none
     number     six decimals                  id_list     numbers out of "1,2", "[1,2]", '["1"]'; empty is NULL
     boolean    1/0, yes/no, true/false, ...  list        texts out of the same; empty is NULL
-                                             json        also JSON kept in a text; empty [] and {} are NULL, since PHP
-                                                         sends either for "none" -#}
+    attributes an object, also out of        json        also JSON kept in a text; empty [] and {} are NULL, since PHP
+               [{"name": ..., "value": ...}]             sends either for "none" -#}
 {% macro typed(text, type, zone='UTC') -%}
     {{ return(adapter.dispatch('typed', 'transload')(text, type, zone)) }}
 {%- endmacro %}
 
+{#- Most tools behind the warehouse end a text at a NUL, or refuse it. -#}
 {% macro clean(text) -%}
-    nullif(nullif(trim({{ text }}), ''), 'N/A')
+    nullif(nullif(trim(replace({{ text }}, chr(0), '')), ''), 'N/A')
 {%- endmacro %}
 
 {% macro duckdb__typed(text, type, zone) -%}
@@ -32,7 +33,7 @@
     {%- elif type == 'timestamp' -%}
         case
             when length({{ text }}) > 19 and regexp_matches({{ text }}, '{{ zoned_timestamp() }}')
-                then cast(try_cast({{ text }} as timestamptz) as timestamp)
+                then cast(try_cast(replace(replace({{ text }}, 'Z+', '+'), 'Z-', '-') as timestamptz) as timestamp)
             else timezone('UTC', timezone('{{ zone }}', try_cast({{ text }} as timestamp)))
         end
     {%- elif type == 'id_list' -%}
@@ -46,6 +47,14 @@
         end
     {%- elif type == 'json' -%}
         nullif(nullif(coalesce(try_cast({{ clean(text) }} as json), to_json({{ clean(text) }})), '[]'), '{}')
+    {%- elif type == 'attributes' -%}
+        nullif(case
+            when starts_with({{ text }}, '[') then cast('{' || array_to_string(list_transform(
+                try_cast(try_cast({{ text }} as json) as json[]),
+                lambda item: (item->'name')::varchar || ':' || coalesce((item->'value')::varchar, 'null')
+            ), ',') || '}' as json)
+            when starts_with({{ text }}, '{') then try_cast({{ text }} as json)
+        end, '{}')
     {%- else -%}
         {{ exceptions.raise_compiler_error("no such type: " ~ type) }}
     {%- endif -%}
@@ -65,7 +74,9 @@
     {%- elif type == 'timestamp' -%}
         iff(
             regexp_like({{ text }}, '.*({{ zoned_timestamp() }})'),
-            convert_timezone('UTC', try_cast(trim({{ text }}) as timestamp_tz))::timestamp_ntz,
+            convert_timezone('UTC', try_cast(
+                regexp_replace(trim({{ text }}), 'Z?([+-][0-9]{2}):?([0-9]{2})$', '\\1:\\2') as timestamp_tz
+            ))::timestamp_ntz,
             convert_timezone('{{ zone }}', 'UTC', try_cast(trim({{ text }}) as timestamp_ntz))
         )
     {%- elif type == 'id_list' -%}
@@ -74,12 +85,20 @@
         nullif(iff({{ text }} like '[%', try_parse_json({{ text }})::array, split({{ clean(text) }}, ',')), array_construct())
     {%- elif type == 'json' -%}
         iff({{ clean(text) }} in ('[]', '{}'), null, coalesce(try_parse_json({{ clean(text) }}), to_variant({{ clean(text) }})))
+    {%- elif type == 'attributes' -%}
+        iff({{ text }} in ('[]', '{}'), null, coalesce(
+            as_object(try_parse_json({{ text }})),
+            reduce(
+                as_array(try_parse_json({{ text }})), object_construct(),
+                (found, item) -> object_insert(found, item:name::varchar, item:value, true)
+            )
+        ))
     {%- else -%}
         {{ exceptions.raise_compiler_error("no such type: " ~ type) }}
     {%- endif -%}
 {%- endmacro %}
 
-{#- Behind the time of day stands a Z or an offset. -#}
+{#- Behind the time of day stands a Z, an offset, or (Marketo's assets) both. -#}
 {% macro zoned_timestamp() -%}
-    [0-9]:[0-9.:]+ ?(Z|[+-][0-9]{2}:?[0-9]{0,2})$
+    [0-9]:[0-9.:]+ ?(Z|Z?[+-][0-9]{2}:?[0-9]{0,2})$
 {%- endmacro %}

@@ -8,60 +8,28 @@ from __future__ import annotations
 import argparse
 import ast
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks import marketo
 from tests.benchmarks.images import images
+from tests.benchmarks.measure import Measured, extract, extractor
 from tests.benchmarks.report import report
-from tools.services import ACCESS_KEY, BUCKET, SECRET_KEY, s3, sandbox
+from tools.services import s3, sandbox
 
-EXTRACTOR = str(Path(sys.executable).with_name("pestroutes"))
+SOURCES = ("pestroutes", "marketo")
 SHARE, MEMORY_MIB = 0.60, 120.0
 
 
-@dataclass(frozen=True)
-class Measured:
-    """One process: its load's figures, wall and CPU seconds, and its greatest resident memory.
-
-    ``load`` is the seconds from the load's begin to its commit: what the floor's seconds are compared with, which are
-    without start-up as well. ``wall`` and ``cpu`` are of the whole process.
-    """
-
-    records: int
-    raw_bytes: int
-    load: float
-    wall: float
-    cpu: float
-    mib: float
-
-
-def extract(url: str, endpoint: str, *options: str) -> Measured:
-    """Run one extraction of all customers as a process of its own, and measure it."""
-    environment = {
-        **os.environ, "PESTROUTES_BASE_URL": url, "PESTROUTES_AUTHENTICATION_KEY": "key",
-        "PESTROUTES_AUTHENTICATION_TOKEN": "token", "AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "TRANSLOAD_DESTINATION": f"s3://{BUCKET}/bench", "TRANSLOAD_ENDPOINT_URL": endpoint,
+def extract_all(url: str, endpoint: str, *options: str) -> Measured:
+    """Run one extraction of all customers."""
+    settings = {
+        "PESTROUTES_BASE_URL": url, "PESTROUTES_AUTHENTICATION_KEY": "key", "PESTROUTES_AUTHENTICATION_TOKEN": "token",
     }  # fmt: skip
-    command = [EXTRACTOR, "extract", "customer", "--full-refresh", "--json", *options]
-    began = time.perf_counter()
-    with tempfile.TemporaryFile() as log:
-        running = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log)
-        output = running.stdout.read() if running.stdout else b""
-        _, status, usage = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-        if running.returncode:
-            log.seek(0)
-            raise SystemExit(f"{command} ended with {running.returncode}: {log.read().decode()[-2000:]}")
-    load = json.loads(output)["loads"][0]
-    wall = time.perf_counter() - began
-    # ru_maxrss is in KiB on Linux, in bytes on macOS.
-    mib = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
-    return Measured(load["records"], load["raw_bytes"], load["seconds"], wall, usage.ru_utime + usage.ru_stime, mib)
+    return extract([extractor("pestroutes"), "extract", "customer", "--full-refresh", *options], endpoint, settings)
 
 
 def floor(url: str) -> dict[str, float]:
@@ -72,21 +40,21 @@ def floor(url: str) -> dict[str, float]:
     return dict(json.loads(output.stdout))
 
 
-def start_up(*arguments: str) -> float:
+def start_up(*command: str) -> float:
     """The shortest wall time of a command, of five."""
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        subprocess.run([EXTRACTOR, *arguments], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(list(command), check=True, stdout=subprocess.DEVNULL)
         times.append(time.perf_counter() - began)
     return min(times)
 
 
 def speed(url: str, endpoint: str) -> bool:
     """Records a second against the floor: the best of three each, as another process on the machine only ever slows one down."""
-    extract(url, endpoint)  # the sandbox makes its records when they are first asked for
+    extract_all(url, endpoint)  # the sandbox makes its records when they are first asked for
     bare = min((floor(url) for _ in range(3)), key=lambda run: run["seconds"])
-    ours = min((extract(url, endpoint) for _ in range(3)), key=lambda run: run.load)
+    ours = min((extract_all(url, endpoint) for _ in range(3)), key=lambda run: run.load)
     rate, bare_rate = ours.records / ours.load, bare["records"] / bare["seconds"]
     print(f"floor: {bare_rate:,.0f} records/s, {bare['bytes'] / bare['seconds'] / 1e6:.0f} MB/s (bodies thrown away)")
     print(
@@ -99,7 +67,7 @@ def speed(url: str, endpoint: str) -> bool:
 
 def memory(url: str, endpoint: str, name: str, *options: str) -> bool:
     """The greatest resident memory of an extraction."""
-    run = extract(url, endpoint, *options)
+    run = extract_all(url, endpoint, *options)
     text = f"{run.mib:.0f} MiB, {run.records / run.wall:,.0f} records/s"
     return report(name, text, f"<= {MEMORY_MIB:.0f} MiB", met=run.mib <= MEMORY_MIB)
 
@@ -122,11 +90,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--records", type=int, default=250_000)
     parser.add_argument("--many", type=int, default=2_500_000, help="records of the memory run; 0 leaves it out")
+    parser.add_argument("--exported", type=int, default=1_000_000, help="rows of each of Marketo's exports")
+    parser.add_argument("--days", type=int, default=30, help="of Marketo's hourly windows")
     asked = parser.parse_args()
     met = []
-    for words, limit in ((("--help",), 0.25), (("streams",), 0.35)):
-        seconds = start_up(*words)
-        met.append(report(f"pestroutes {' '.join(words)}", f"{seconds:.2f} s", f"<= {limit} s", met=seconds <= limit))
+    for source in SOURCES:
+        for word, limit in (("--help", 0.25), ("streams", 0.35)):
+            seconds = start_up(extractor(source), word)
+            met.append(report(f"{source} {word}", f"{seconds:.2f} s", f"<= {limit} s", met=seconds <= limit))
     met += parsing()
     met += images()
     with tempfile.TemporaryDirectory() as name, s3(Path(name), memory="4GiB") as endpoint:
@@ -139,6 +110,8 @@ def main() -> int:
                 met.append(memory(url, endpoint, f"peak memory, {asked.many:,} records"))
                 name = f"peak memory, {asked.many:,} records, batches of 1,000,000"
                 met.append(memory(url, endpoint, name, "--batch-size", "1000000"))
+        met += marketo.exports(endpoint, asked.exported)
+    met += marketo.month(asked.days)
     return 0 if all(met) else 1
 
 

@@ -7,10 +7,12 @@ import importlib.util
 import json
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if item.path.is_relative_to(here):
-            for rule in ("ignore", "error:::common", "error:::(pestroutes_|unusual_prefix_)"):
+            for rule in ("ignore", "error:::common", "error:::unusual_prefix_"):
                 item.add_marker(pytest.mark.filterwarnings(rule))
 
 
@@ -59,6 +61,32 @@ def pytest_unconfigure() -> None:
     """The scratch home is ours to remove."""
     if "HOME" in globals():
         shutil.rmtree(HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def sources() -> set[str]:
+    """The names of all sources: whatever has an extractor."""
+    return {path.parent.name for path in (ROOT / "extractors").glob("*/pyproject.toml")} - {"core"}
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., str]:
+    """Returns a function that runs an extractor's command and returns what it prints."""
+
+    @cache
+    def run(source: str, *arguments: str) -> str:
+        command = ROOT / ".venv" / "bin" / source
+        if not command.exists():
+            pytest.fail(f"the environment of {source} is not made: make setup")
+        return subprocess.run([command, *arguments], check=True, capture_output=True, text=True, timeout=60).stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def modes(ask: Callable[..., str]) -> Callable[[str], dict[str, set[str]]]:
+    """Returns a function that returns a source's streams with their modes, by its extractor."""
+    return lambda source: {row["name"]: set(row["modes"]) for row in json.loads(ask(source, "streams", "--json"))}
 
 
 @pytest.fixture(scope="session")

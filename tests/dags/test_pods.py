@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,9 +40,15 @@ def extract(environment: str = "production", **options: Any) -> ExtractOperator:
     )
 
 
-def plain(operator: Any) -> dict[str, Any]:
-    """Returns the pod as Kubernetes would get it, without its random name and Airflow's version."""
+def whole(operator: Any) -> dict[str, Any]:
+    """Returns the pod as Kubernetes would get it."""
     pod: dict[str, Any] = ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(dry_run=True))
+    return pod
+
+
+def plain(operator: Any) -> dict[str, Any]:
+    """Returns the same without its random name and Airflow's version."""
+    pod = whole(operator)
     del pod["metadata"]["name"], pod["metadata"]["labels"]["airflow_version"]
     return pod
 
@@ -123,6 +130,48 @@ def test_the_whole_pod_of_an_extraction(environment: str) -> None:
     }
 
 
+@pytest.fixture(scope="module", params=CLUSTERS)
+def deployed(request: pytest.FixtureRequest, load_bag: Callable[..., Any]) -> tuple[str, list[Any]]:
+    """An environment, and every extraction of every DAG file there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRANSLOAD_ENVIRONMENT", request.param)
+        bag = load_bag()
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks if task.task_id != "dbt"]
+    assert {task.source for task in tasks} >= {"pestroutes", "marketo"}
+    return request.param, tasks
+
+
+def test_every_extraction_is_that_pod_but_for_names_and_size(deployed: tuple[str, list[Any]]) -> None:
+    environment, tasks = deployed
+    like = {full: json.dumps(plain(extract(environment, full_refresh=full))) for full in (False, True)}
+    sizes = [take_size(plain(extract(environment, size=size))) for size in ("small", "medium", "large")]
+    for task in tasks:
+        text = like[task.full_refresh].replace("customer", task.stream).replace("pestroutes", task.source)
+        pod, expected = plain(task), json.loads(text)
+        size = take_size(pod)
+        take_size(expected)
+        assert size in sizes
+        assert size[0] == task.execution_timeout.total_seconds() + 600
+        assert pod == expected
+
+
+def take_size(pod: dict[str, Any]) -> tuple[Any, ...]:
+    """Takes out of a pod what a size class sets, and returns it."""
+    spec = pod["spec"]
+    return spec.pop("activeDeadlineSeconds"), spec["containers"][0].pop("resources"), spec.pop("volumes")
+
+
+def test_kubernetes_takes_every_pods_name_and_labels(deployed: tuple[str, list[Any]]) -> None:
+    """Streams are named as their vendors do, or with underscores; a pod's name has neither these nor capitals."""
+    for task in deployed[1]:
+        metadata = whole(task)["metadata"]
+        assert re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", metadata["name"])
+        assert metadata["name"].startswith(f"{task.source}-{task.stream}".lower().replace("_", "-")[:40])
+        assert metadata["labels"]["stream"] == task.stream
+        labels = metadata["labels"].values()
+        assert all(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", value) for value in labels)
+
+
 def test_a_size_class_is_resources_and_time() -> None:
     large = extract(size="large")
     assert large.container_resources.requests == {"cpu": "500m", "memory": "384Mi"}
@@ -164,9 +213,16 @@ def test_dbt_has_the_volume_of_its_warehouse_where_there_is_one(claim: str) -> N
 
 @pytest.mark.parametrize("environment", CLUSTERS)
 def test_nothing_secret_of_this_process_gets_into_a_pod(environment: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("PESTROUTES_AUTHENTICATION_KEY", "AWS_SECRET_ACCESS_KEY", "SNOWFLAKE_PASSWORD"):
+    for name in (
+        "PESTROUTES_AUTHENTICATION_KEY",
+        "MARKETO_CLIENT_SECRET",
+        "AWS_SECRET_ACCESS_KEY",
+        "SNOWFLAKE_PASSWORD",
+    ):
         monkeypatch.setenv(name, "hidden-value")
     assert "hidden-value" not in str(plain(extract(environment)))
+    marketo = ExtractOperator(task_id="leads", source="marketo", stream="leads", platform=platform(environment))
+    assert "hidden-value" not in str(plain(marketo))
 
 
 # What follows runs `execute` against a cluster that is only its answers.

@@ -84,25 +84,30 @@ def test_a_missing_command_is_named() -> None:
         ProcessRunner(print).run(["pestroutes"], {"PATH": "/nonexistent"})
 
 
-def test_a_command_gets_its_own_settings_and_none_of_airflows() -> None:
+@pytest.mark.parametrize(
+    ("source", "own"),
+    [
+        ("pestroutes", ["PESTROUTES_AUTHENTICATION_KEY"]),
+        ("marketo", ["MARKETO_BASE_URL", "MARKETO_CLIENT_ID", "MARKETO_CLIENT_SECRET", "MARKETO_POLL"]),
+    ],
+)
+def test_a_command_gets_its_own_settings_and_none_of_airflows_or_other_sources(source: str, own: list[str]) -> None:
     environ = {
         "PATH": "/bin",
         "https_proxy": "http://proxy",
         "TRANSLOAD_DESTINATION": "/lake",
         "AWS_SECRET_ACCESS_KEY": "s",
         "PESTROUTES_AUTHENTICATION_KEY": "k",
-        "GORGIAS_API_KEY": "other source",
+        "MARKETO_BASE_URL": "http://127.0.0.1",
+        "MARKETO_CLIENT_ID": "i",
+        "MARKETO_CLIENT_SECRET": "s",
+        "MARKETO_POLL": "0.2",
         "AIRFLOW__CORE__FERNET_KEY": "f",
         "AIRFLOW_CTX_DAG_ID": "d",
         "PYTHONPATH": "/dags",
     }
-    assert sorted(environment(environ, "pestroutes")) == [
-        "AWS_SECRET_ACCESS_KEY",
-        "PATH",
-        "PESTROUTES_AUTHENTICATION_KEY",
-        "TRANSLOAD_DESTINATION",
-        "https_proxy",
-    ]
+    shared = ["AWS_SECRET_ACCESS_KEY", "PATH", "TRANSLOAD_DESTINATION", "https_proxy"]
+    assert sorted(environment(environ, source)) == sorted(shared + own)
 
 
 def test_a_secret_that_a_command_says_is_starred() -> None:
@@ -112,8 +117,11 @@ def test_a_secret_that_a_command_says_is_starred() -> None:
     assert (outcome.text, lines) == ("***\n", ["< ***"])
 
 
-def test_secrets_are_told_by_their_names_and_words_are_no_secrets() -> None:
-    environ = {"PESTROUTES_AUTHENTICATION_TOKEN": "0123456789", "AWS_SECRET_ACCESS_KEY": "key", "HOME": "/home/nobody"}
+@pytest.mark.parametrize(
+    "name", ["PESTROUTES_AUTHENTICATION_TOKEN", "MARKETO_CLIENT_ID", "MARKETO_CLIENT_SECRET", "SNOWFLAKE_PASSWORD"]
+)
+def test_secrets_are_told_by_their_names_and_words_are_no_secrets(name: str) -> None:
+    environ = {name: "0123456789", "AWS_SECRET_ACCESS_KEY": "key", "HOME": "/home/nobody", "MARKETO_POLL": "60.0000000"}
     assert secrets(environ) == ["0123456789"]
 
 

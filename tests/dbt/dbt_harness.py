@@ -34,6 +34,7 @@ class FixtureLake:
     """Writes loads into a directory as an extractor would."""
 
     root: Path
+    source: str = "pestroutes"
     loads: int = field(default=0)
 
     def load(
@@ -54,13 +55,13 @@ class FixtureLake:
         stamp = started_at.replace("-", "").replace(":", "").replace(".", "")
         load_id = f"{stamp}-{self.loads:06x}"
         written = [
-            self._part(f"pestroutes/{stream}/load_date={started_at[:10]}/{load_id}/part-{number:05d}.json.gz", chunk)
+            self._part(f"{self.source}/{stream}/load_date={started_at[:10]}/{load_id}/part-{number:05d}.json.gz", chunk)
             for number, chunk in enumerate(_split(records, parts))
         ]
         window = window or (f"window-{self.loads}" if mode == "incremental" else f"{mode}-{self.loads}")
         record = {
             "format": 1,
-            "source": "pestroutes",
+            "source": self.source,
             "stream": stream,
             "mode": mode,
             "window": window,
@@ -87,7 +88,7 @@ class FixtureLake:
 
     def commit(self, stream: str, name: str, *records: Mapping[str, Any]) -> Path:
         """A file of commit records, a line each."""
-        path = self.root / "pestroutes" / stream / "_loads" / name
+        path = self.root / self.source / stream / "_loads" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         return path
@@ -128,8 +129,9 @@ class Outcome:
 
 @dataclass
 class Project:
-    """The dbt project, parsed once."""
+    """A dbt project, parsed once."""
 
+    folder: Path
     scratch: Path
     manifest: Manifest
 
@@ -138,13 +140,13 @@ class Project:
         messages: list[str] = []
         os.environ.update(TRANSLOAD_DESTINATION=str(lake), TRANSLOAD_DUCKDB_PATH=str(database))
         runner = dbtRunner(self.manifest, callbacks=[lambda event: messages.append(event.info.msg)])
-        outcome = Outcome(runner.invoke([*arguments, *dbt_options(self.scratch)]), messages)
+        outcome = Outcome(runner.invoke([*arguments, *dbt_options(self.scratch, self.folder)]), messages)
         DuckDBConnectionManager.close_all_connections()  # the adapter would hold the file until the process ends
         return outcome
 
 
-def dbt_options(scratch: Path) -> list[str]:
-    folders = {"project-dir": PROJECT, "profiles-dir": PROJECT, "target-path": scratch, "log-path": scratch}
+def dbt_options(scratch: Path, project: Path = PROJECT) -> list[str]:
+    folders = {"project-dir": project, "profiles-dir": project, "target-path": scratch, "log-path": scratch}
     return [
         "--quiet",
         "--no-write-json",
@@ -152,14 +154,14 @@ def dbt_options(scratch: Path) -> list[str]:
     ]
 
 
-def parse(scratch: Path) -> Project:
-    """The project, parsed with nothing in the environment that would change it."""
+def parse(scratch: Path, project: Path = PROJECT) -> Project:
+    """A project, parsed with nothing in the environment that would change it."""
     for name in [name for name in os.environ if name.startswith(("AWS_", "DBT_", "TRANSLOAD_", "SNOWFLAKE_"))]:
         del os.environ[name]
-    parsed = dbtRunner().invoke(["parse", *dbt_options(scratch)])
+    parsed = dbtRunner().invoke(["parse", *dbt_options(scratch, project)])
     assert parsed.success, parsed.exception
     assert isinstance(parsed.result, Manifest)
-    return Project(scratch, parsed.result)
+    return Project(project, scratch, parsed.result)
 
 
 def query(database: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -1,6 +1,7 @@
 """An extractor that only says what it has, in the format of docs/design.md, section 4.
 
-Given a JSON file before the command, it has the streams of that file.
+Given a JSON file before the command, it has the streams of that file. A stream that is "unlisted" is of a family: it has a
+schema, and `streams` does not list it.
 """
 
 from __future__ import annotations
@@ -57,15 +58,16 @@ def main() -> None:
         streams = json.loads(Path(arguments.pop(0)).read_text(encoding="utf-8"))
     match arguments:
         case ["streams", "--json"]:
-            print(json.dumps([_declaration(name, stream) for name, stream in streams.items()]))
-        case ["schema", name]:
-            print(json.dumps(_schema(streams[name])))
+            listed = {name: stream for name, stream in streams.items() if not stream.get("unlisted")}
+            print(json.dumps([_declaration(name, stream) for name, stream in listed.items()]))
+        case ["schema", name] if name in streams:
+            print(json.dumps(_schema(name, streams[name])))
         case other:
             sys.exit(f"unknown: {other}")
 
 
 def _modes(stream: Mapping[str, Any]) -> list[str]:
-    return ["incremental", "full"] if stream["cursor"] else ["full"]
+    return stream.get("modes") or (["incremental", "full"] if stream["cursor"] else ["full"])
 
 
 def _declaration(name: str, stream: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,9 +81,10 @@ def _declaration(name: str, stream: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _schema(stream: Mapping[str, Any]) -> dict[str, Any]:
+def _schema(name: str, stream: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "description": f'Every {name}: "one" a row.',
         "type": "object",
         "properties": {
             field: {"type": ["string", "null"], "x-type": kind, "x-sensitive": field in stream["sensitive"]}

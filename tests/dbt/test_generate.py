@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 from dbt_harness import PROJECT
+from generating import generate, stream
 
-FAKE = Path(__file__).parent / "fake_extractor.py"
-
-
-def generate(
-    models: Path, *arguments: str, streams: dict[str, object] | None = None
-) -> subprocess.CompletedProcess[str]:
-    command = f"{sys.executable} {FAKE}"
-    if streams is not None:
-        changed = models / "streams.json"
-        changed.write_text(json.dumps(streams), encoding="utf-8")
-        command += f" {changed}"
-    script = [sys.executable, str(PROJECT / "generate.py"), "--models", str(models), "--command", command, *arguments]
-    return subprocess.run(script, capture_output=True, text=True, check=False)
+sys.path.insert(0, str(PROJECT))
+from generation.names import column_names
 
 
 def contents(models: Path) -> dict[str, str]:
@@ -59,7 +48,7 @@ def test_what_the_extractor_dropped_goes_and_what_is_kept_by_hand_stays(tmp_path
     by_hand = tmp_path / "pestroutes" / "_unit_tests.yml"
     by_hand.write_text("unit_tests: []\n")
 
-    generate(tmp_path, streams={"customer": stream({"customerID": "integer"})})
+    generate(tmp_path, streams={"customer": stream({"customerID": "integer"}, "customerID")})
 
     assert set(contents(tmp_path)) == {
         "_sources.yml",
@@ -90,34 +79,106 @@ def test_guarantees_become_tests(tmp_path: Path) -> None:
     (tmp_path / "pestroutes").mkdir()
     (tmp_path / "pestroutes" / "guarantees.toml").write_text(
         '[appointment]\ncustomerID = { references = "customer.customerID" }\nstatus = { values = [0, 1] }\n'
+        '[customer]\nfname = { values = ["Ana", "Bo"] }\n'
     )
     assert generate(tmp_path).returncode == 0
 
     staging = contents(tmp_path)["_staging.yml"]
     assert "{relationships: {arguments: {to: ref('stg_pestroutes__customer'), field: customer_id}" in staging
     assert "{accepted_values: {arguments: {values: [0, 1], quote: false}" in staging
+    assert '{accepted_values: {arguments: {values: ["Ana", "Bo"], quote: true}' in staging
 
 
-def stream(fields: dict[str, str], primary_key: str = "customerID") -> dict[str, object]:
-    return {"primary_key": [primary_key], "cursor": None, "sensitive": [], "fields": fields}
+def test_a_stream_whose_changes_cannot_be_asked_for_is_loaded_weekly(tmp_path: Path) -> None:
+    key = stream({"id": "integer", "updatedAt": "timestamp"}, "id", cursor="updatedAt")
+    generate(tmp_path, streams={"daily": key, "weekly": {**key, "modes": ["full"]}})
+
+    daily, weekly = contents(tmp_path)["_sources.yml"].split("- name: weekly")
+    assert "warn_after: {count: 36, period: hour}" in daily
+    assert "warn_after: {count: 8, period: day}" in weekly
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_fields_that_would_be_called_the_same_are_numbered_in_whatever_order(tmp_path: Path, order: int) -> None:
+    fields = ["url", "URL", "Url", "url_2", "größe", "東京", "2nd", "marketoGUID", "officeIDs"][::order]
+    generate(tmp_path, streams={"page": stream(dict.fromkeys(fields, "string"), "url")})
+
+    model = contents(tmp_path)["stg_pestroutes__page.sql"]
+    columns = {"url": "url", "URL": "url_3", "Url": "url_4", "url_2": "url_2", "größe": "grosse", "東京": "field"}
+    columns |= {"2nd": "page_2nd", "marketoGUID": "marketo_guid", "officeIDs": "office_ids"}
+    for field, name in columns.items():
+        assert f"['{field}', 'string', '{name}']," in model
+
+
+def test_no_column_gets_a_name_that_duckdb_refuses() -> None:
+    with duckdb.connect() as connection:
+        words = [word for (word,) in connection.execute("select keyword_name from duckdb_keywords()").fetchall()]
+        assert len(words) > 400
+        for name in column_names(words, "page"):
+            connection.execute(f"select page.{name}, {name} from (select 1 as {name}) as page")
+
+
+def test_columns_that_only_the_account_has(tmp_path: Path) -> None:
+    (tmp_path / "pestroutes").mkdir()
+    (tmp_path / "pestroutes" / "columns.toml").write_text(
+        "[customer]\n"
+        'custom_c = "number"\n'
+        'note_c = { type = "string", description = "By hand.", sensitive = true }\n'
+        'balance = "string"\n'  # the extractor says number
+        "[custom_object_car]\n"
+        'wheels = "integer"\n'
+    )
+    car = {**stream({"guid": "string", "updatedAt": "timestamp"}, "guid", cursor="updatedAt"), "unlisted": True}
+    customer = stream({"customerID": "integer", "balance": "number"}, "customerID")
+
+    assert generate(tmp_path, streams={"customer": customer, "custom_object_car": car}).returncode == 0
+
+    written = contents(tmp_path)
+    model = written["stg_pestroutes__customer.sql"]
+    assert "['custom_c', 'number', 'custom_c']," in model
+    assert "['balance', 'string', 'balance']," in model
+    assert (
+        '- {name: note_c, description: "note_c. By hand.", config: {meta: {sensitive: true}}}'
+        in written["_staging.yml"]
+    )
+    assert "- name: custom_object_car\n" in written["_sources.yml"]
+    model = written["stg_pestroutes__custom_object_car.sql"]
+    assert "primary_key=['guid'],\n    cursor='updatedAt'," in model
+    assert "['wheels', 'integer', 'wheels']," in model
+
+
+@pytest.mark.parametrize(
+    ("columns", "complaint"),
+    [
+        ('[customer]\nx = "money"\n', "customer: field 'x' has the unknown type 'money'"),
+        ("[customer]\nx = 5\n", "customer.x needs a type"),
+        ('[customer]\nx = { type = "string", kind = "date" }\n', "customer.x needs a type"),
+        ('customer = "string"\n', "in a table with the name of their stream"),
+        ('[nobody]\nx = "string"\n', "schema nobody failed"),
+        ("[customer\n", "columns.toml: "),
+    ],
+)
+def test_columns_that_no_model_can_be_made_of_are_refused(tmp_path: Path, columns: str, complaint: str) -> None:
+    (tmp_path / "pestroutes").mkdir()
+    (tmp_path / "pestroutes" / "columns.toml").write_text(columns)
+
+    refused = generate(tmp_path)
+
+    assert refused.returncode == 2
+    assert complaint in refused.stderr
 
 
 @pytest.mark.parametrize(
     ("streams", "complaint"),
     [
         (
-            {"customer": stream({"customerID": "integer", "customerId": "string"})},
-            "several fields would be named customer_id",
-        ),
-        (
-            {"aB": stream({"customerID": "string"}), "a_b": stream({"customerID": "string"})},
+            {"aB": stream({"id": "string"}, "id"), "a_b": stream({"id": "string"}, "id")},
             "several streams would be named a_b",
         ),
-        ({"customer": stream({"customerID": "money"})}, "unknown x-type 'money'"),
-        ({"customer": stream({"fname": "string"})}, "customer has no field 'customerID'"),
-        ({"customer": stream({"customerID": "integer", "a'b": "string"})}, "cannot be put in a JSON path"),
+        ({"customer": stream({"id": "money"}, "id")}, "unknown type 'money'"),
+        ({"customer": stream({"fname": "string"}, "id")}, "customer has no field 'id'"),
     ],
-    ids=["columns collide", "streams collide", "type", "key", "field name"],
+    ids=["streams collide", "type", "key"],
 )
 def test_what_no_model_can_be_made_of_is_refused(tmp_path: Path, streams: dict[str, object], complaint: str) -> None:
     refused = generate(tmp_path, streams=streams)
@@ -148,8 +209,8 @@ def test_a_guarantee_about_nothing_is_refused(tmp_path: Path, guarantee: str, co
 
 def test_an_extractor_that_fails_is_quoted(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text("import sys; sys.exit('no key')")
-    script = [sys.executable, str(PROJECT / "generate.py"), "--command", f"{sys.executable} {tmp_path / 'broken.py'}"]
-    refused = subprocess.run([*script, "--models", str(tmp_path)], capture_output=True, text=True, check=False)
+
+    refused = generate(tmp_path, extractor=tmp_path / "broken.py")
 
     assert refused.returncode == 2
     assert "streams --json failed: no key" in refused.stderr

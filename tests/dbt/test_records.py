@@ -27,6 +27,19 @@ def test_text_of_all_the_world_long_numbers_and_unknown_fields_survive(
     assert unknown == [("123456789012345678901234567890",)]
 
 
+def test_a_nul_is_left_out_of_columns_and_stays_in_the_record(project: Project, database: Path, tmp_path: Path) -> None:
+    lake = FixtureLake(tmp_path / "lake", "marketo")
+    record = r'{"id":1,"firstName":"A\u0000na","title":"\u0000","company":"\\u0000","leadScore":"1\u0000"}'
+    lake.load("leads", [record.encode()])
+
+    assert project.run("build", "--select", "+stg_marketo__leads", lake=lake.root, database=database).success
+
+    columns = "id, first_name, title, company, lead_score, _record::varchar"
+    assert query(database, f"select {columns} from staging.stg_marketo__leads where id = 1") == [
+        (1, "Ana", None, r"\u0000", None, record)
+    ]
+
+
 def test_a_record_of_50_mb(project: Project, lake: FixtureLake, database: Path) -> None:
     lake.load("customer", [{"customerID": "1", "fname": "x" * 50_000_000}, {"customerID": "2"}])
 

@@ -35,9 +35,10 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     [
         ("-m", "tools.reference", "--check"),
         ("-m", "tools.chart_readme", "--check"),
-        ("dbt/generate.py", "--check", "--command", str(BIN / "pestroutes")),
+        ("dbt/generate.py", "pestroutes", "--check", "--command", str(BIN / "pestroutes")),
+        ("dbt/generate.py", "marketo", "--check", "--command", str(BIN / "marketo")),
     ],
-    ids=["reference", "chart", "dbt"],
+    ids=["reference", "chart", "pestroutes", "marketo"],
 )
 def test_generated_files_are_not_stale(command: tuple[str, ...]) -> None:
     ended = run(sys.executable, *command)

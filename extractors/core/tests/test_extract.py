@@ -184,15 +184,10 @@ def test_the_clock_of_a_real_store_is_found_right(lake: Lake) -> None:
 
 def test_two_checks_at_once_do_not_disturb_one_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
-
-    def opened(*given: Any) -> Lake:
-        lake = open_lake(*given)
-        put = lake.put
-        monkeypatch.setattr(lake, "put", lambda key, *rest, **how: keys.append(key) or put(key, *rest, **how))
-        return lake
-
-    monkeypatch.setattr("transload.running.open_lake", opened)
+    lake = open_lake(str(tmp_path / "lake"))
+    put = lake.put
+    monkeypatch.setattr(lake, "put", lambda key, *rest, **how: keys.append(key) or put(key, *rest, **how))
     with ThreadPoolExecutor(4) as threads:
-        said = list(threads.map(lambda _: lake_checked(SOURCE, str(tmp_path / "lake"), None), range(40)))
+        said = list(threads.map(lambda _: lake_checked(SOURCE, lake), range(40)))
     assert set(said) == {"writable, and conditional writes hold"}
     assert len(set(keys)) == 40

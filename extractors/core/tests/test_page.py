@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from transload.errors import ContractBroken
 from transload.lake_directory import DirectoryLake
-from transload.page import Look, lines, split, unknown_fields
+from transload.page import Lines, Look, lines, split, unknown_fields
 from transload.part import Compression, PartWriter
 
 LOOK = Look(("id",), "changed", "id")
@@ -167,3 +167,14 @@ def test_what_is_no_array_of_json_breaks_the_contract(array: bytes) -> None:
 def test_unknown_fields_are_those_of_the_top_level_that_nobody_named() -> None:
     assert unknown_fields(b'{"id":1,"new":{"deeper":1},"\\u00e9":2}', frozenset({"id"})) == {"new", "é"}
     assert unknown_fields(msgspec.Raw(b"{}"), frozenset()) == set()
+
+
+@given(st.lists(st.text(alphabet='ab{}"\r\u2028', max_size=5)))
+def test_lines_are_the_records_that_were_joined(texts: list[str]) -> None:
+    records = [text.encode() for text in texts]
+    found = Lines(lines(records), len(records))
+    assert list(found) == records
+    assert len(found) == len(records)
+    assert found[:2] == records[:2]
+    if records:
+        assert found[0] == records[0]

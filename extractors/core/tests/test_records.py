@@ -29,6 +29,8 @@ from transload.records import (
 
 FORMATS = Path(__file__).parent / "formats"
 KEYS = StreamKeys("pestroutes", "customer")
+# What later releases added to format 1, as it is read where it is not there.
+ADDED: dict[str, Any] = {"dropped_fields": []}
 
 
 def test_a_commit_record_of_format_1_is_read_and_written_as_it_was() -> None:
@@ -37,14 +39,14 @@ def test_a_commit_record_of_format_1_is_read_and_written_as_it_was() -> None:
     assert record.window == "20260130T000000Z-20260131T000000Z"
     assert record.committed_at == datetime(2026, 1, 31, 1, 2, 15, 100_000, UTC)
     assert [part.records for part in record.parts] == [1000, 200]
-    assert json.loads(write(record)) == json.loads(data) | {"committed_at": "2026-01-31T01:02:15.100Z"}
+    assert json.loads(write(record)) == json.loads(data) | {"committed_at": "2026-01-31T01:02:15.100Z", **ADDED}
 
 
 def test_a_checkpoint_of_format_1_is_read_and_written_as_it_was() -> None:
     data = (FORMATS / "1" / "checkpoint.json").read_bytes()
     (checkpoint,) = read(data, Checkpoint, "checkpoint.json")
     assert checkpoint.token == {"after": 10993}
-    assert json.loads(write(checkpoint)) == json.loads(data)
+    assert json.loads(write(checkpoint)) == json.loads(data) | ADDED
 
 
 def test_there_is_a_sample_of_every_format_up_to_this_releases() -> None:

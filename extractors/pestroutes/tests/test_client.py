@@ -266,7 +266,7 @@ def test_a_minute_limit_is_waited_out_and_the_run_goes_on(
     sandbox: Any, extract: Extract, extracted: Read, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slept: list[float] = []
-    monkeypatch.setattr("transload.http_client.HttpClient._sleep", lambda self, seconds: slept.append(seconds))
+    monkeypatch.setattr("transload.http_client.HttpClient.pause", lambda self, seconds: slept.append(seconds))
     monkeypatch.setattr("pestroutes.pace._MINUTE", 0.0)
     sandbox.faults({"fault": "minute_limit", "match": {"entity": "customer", "action": "get"}})
     load_of(extract("customer", "--until", UNTIL))

@@ -112,6 +112,15 @@ def test_deleted_and_merged_leads_are_gone(marketo):
     assert not {row["leadId"] for row in vanished} & {row["id"] for row in sandbox.truth("leads")}
 
 
+def test_no_filter_finds_a_vanished_lead(marketo):
+    sandbox, _ = marketo(records=60, changes_per_day=60)
+    living = {lead["id"] for lead in sandbox.truth("leads")}
+    assert any(one["how"] == "merged" for one in sandbox.truth("vanished_leads"))
+    for name in ("createdAt", "updatedAt"):
+        found = sandbox.truth("leads", filter=name, startAt="2026-01-01T00:00:00Z", endAt="2100-01-01T00:00:00Z")
+        assert {lead["id"] for lead in found} == living
+
+
 def test_lists_and_campaigns_are_paged(marketo):
     sandbox, client = marketo()
     assert all_pages(client, f"{V1}/campaigns", batchSize=100) == sandbox.truth("campaigns")

@@ -121,7 +121,7 @@ def find_stream(source: Source, name: str) -> Stream:
     Raises:
         UsageError: there is none; the message suggests the nearest.
     """
-    stream = source.by_name.get(name)
+    stream = source.stream(name)
     if stream is not None:
         return stream
     import difflib

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -39,11 +39,13 @@ def streams(source: Source) -> click.Command:
             return
         from transload.tables import table
 
-        click.echo(table(
-            ["stream", "primary key", "cursor", "modes", "description"],
-            [[row["name"], ", ".join(row["primary_key"]), row["cursor"] or "-", ", ".join(row["modes"]), row["description"]]
-             for row in rows],
-        ))  # fmt: skip
+        shown = [[row["name"], ", ".join(row["primary_key"]), row["cursor"] or "-", ", ".join(row["modes"]),
+                  row["description"]] for row in rows]  # fmt: skip
+        for family in source.families:
+            any_of = family.make(family.placeholder)
+            shown.append([any_of.name, ", ".join(any_of.primary_key), any_of.cursor or "-", ", ".join(any_of.modes),
+                          family.description])  # fmt: skip
+        click.echo(table(["stream", "primary key", "cursor", "modes", "description"], shown))
 
     return streams
 
@@ -63,21 +65,35 @@ def schema(source: Source) -> click.Command:
 def check(source: Source) -> click.Command:
     """``check``."""
 
-    @click.command(help="Make one cheap authenticated call, try the destination, and say what is wrong in one line.")
+    @click.command(help="Make a few cheap authenticated calls, try the destination, and say what is wrong in one line.")
     @options.of_source(source)
     @options.destination
     @options.retrying
+    @options.as_json
     @options.debug
-    def check(destination: str, endpoint_url: str | None, retry_deadline: float, **given: str | None) -> None:
+    def check(
+        destination: str, endpoint_url: str | None, retry_deadline: float, as_json: bool, **given: str | None
+    ) -> None:
         from transload.running import connected, lake_checked
 
+        lake = _lake(destination, endpoint_url)
         # A person waits for this: a service that is down is said to be down soon.
-        with connected(source, given, retry_seconds=min(retry_deadline, 20), concurrency=1, page_size=1000) as (
-            connection,
-            _,
-        ):
-            click.echo(f"{source.title}: {connection.check()}")
-        click.echo(f"{destination}: {lake_checked(source, destination, endpoint_url)}")
+        with connected(
+            source, given, lake, retry_seconds=min(retry_deadline, 20), concurrency=1, page_size=1000, start=now()
+        ) as (connection, _):
+            found = connection.check()
+            if not as_json:
+                click.echo(f"{source.title}: {found.message}")
+                _show_readable(found.streams)
+        lake_message = lake_checked(source, lake)
+        if as_json:
+            click.echo(json.dumps({
+                "source": found.message,
+                "streams": [{"name": name, "readable": not why, "reason": why or None} for name, why in found.streams.items()],
+                "destination": lake_message,
+            }))  # fmt: skip
+        else:
+            click.echo(f"{destination}: {lake_message}")
 
     return check
 
@@ -113,8 +129,8 @@ def loads(source: Source) -> click.Command:
     def loads(stream: str | None, destination: str, endpoint_url: str | None, as_json: bool) -> None:
         from transload.layout import commit_records
 
-        wanted = [cli.find_stream(source, stream)] if stream else source.streams
         lake = _lake(destination, endpoint_url)
+        wanted = [cli.find_stream(source, stream)] if stream else _in_lake(source, lake)
         records = [record for one in wanted for record in commit_records(lake, _keys(source, one))]
         records.sort(key=lambda record: (record.stream, record.committed_at))
         if as_json:
@@ -195,8 +211,8 @@ def prune(source: Source) -> click.Command:
         from transload.prune import prune_stream
         from transload.tables import size, table
 
-        wanted: Sequence[Stream] = [cli.find_stream(source, name) for name in stream] or source.streams
         lake = _lake(destination, endpoint_url)
+        wanted: Sequence[Stream] = [cli.find_stream(source, name) for name in stream] or _in_lake(source, lake)
         before = now() - timedelta(days=older_than)
         done = [prune_stream(lake, _keys(source, one), before, dry_run=dry_run) for one in wanted]
         rows = [one for one in done if one.objects or one.checkpoints or one.uploads]
@@ -210,6 +226,15 @@ def prune(source: Source) -> click.Command:
     return prune
 
 
+def _show_readable(streams: Mapping[str, str]) -> None:
+    from transload.tables import table
+
+    if streams:
+        click.echo(
+            table(["stream", "can be read"], [[name, f"no: {why}" if why else "yes"] for name, why in streams.items()])
+        )
+
+
 ALL: tuple[Callable[[Source], click.Command], ...] = (streams, schema, check, extract, loads, verify, prune)
 
 
@@ -217,6 +242,14 @@ def _lake(destination: str, endpoint_url: str | None) -> Lake:
     from transload.lake import open_lake
 
     return open_lake(destination, endpoint_url)
+
+
+def _in_lake(source: Source, lake: Lake) -> Sequence[Stream]:
+    """The streams that a source declares, and those of its families that stand in the lake."""
+    if not source.families:
+        return source.streams
+    names = [name for name in lake.folders(f"{source.name}/") if name not in source.by_name]
+    return [*source.streams, *filter(None, map(source.stream, sorted(names)))]
 
 
 def _keys(source: Source, stream: Stream) -> Any:

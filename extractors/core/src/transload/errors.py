@@ -10,6 +10,7 @@
     ├── WindowTaken           73  EX_CANTCREAT    another attempt took the window over, or committed it first
     ├── QuotaExhausted        75  EX_TEMPFAIL     come back at ``retry_at``
     ├── AccessDenied          77  EX_NOPERM       credentials refused, by the source or the destination
+    │   └── StreamDenied      77  EX_NOPERM       the credentials do not open this stream; others may
     ├── ConfigError           78  EX_CONFIG       a setting is missing or makes no sense
     ├── NotVerified            1                  ``verify`` found the window not whole
     └── Interrupted          143                  SIGTERM (130: Ctrl-C); the checkpoint is kept
@@ -25,9 +26,14 @@ from datetime import datetime
 
 
 class TransloadError(Exception):
-    """The root of the tree. ``exit_code`` is what the process ends with."""
+    """The root of the tree.
+
+    ``exit_code`` is what the process ends with. ``ends_run`` says whether the other streams of the run would meet the same, so that
+    none of them is begun.
+    """
 
     exit_code: int = os.EX_SOFTWARE
+    ends_run: bool = False
 
 
 class UsageError(TransloadError):
@@ -52,6 +58,7 @@ class LakeUnavailable(TransloadError):
     """The destination did not take or give an object, after retries, or has no space left."""
 
     exit_code = os.EX_UNAVAILABLE
+    ends_run = True
 
 
 class WindowTaken(TransloadError):
@@ -69,6 +76,7 @@ class QuotaExhausted(TransloadError):
     """
 
     exit_code = os.EX_TEMPFAIL
+    ends_run = True
 
     def __init__(self, message: str, retry_at: datetime) -> None:
         super().__init__(message)
@@ -79,12 +87,20 @@ class AccessDenied(TransloadError):
     """The source or the destination refused the credentials."""
 
     exit_code = os.EX_NOPERM
+    ends_run = True
+
+
+class StreamDenied(AccessDenied):
+    """The source refused this stream to these credentials, or does not have it for them."""
+
+    ends_run = False
 
 
 class ConfigError(TransloadError):
     """A setting is missing or makes no sense."""
 
     exit_code = os.EX_CONFIG
+    ends_run = True
 
 
 class NotVerified(TransloadError):
@@ -99,6 +115,8 @@ class Interrupted(TransloadError):
     Args:
         signal_number: the signal; the exit code is 128 plus it.
     """
+
+    ends_run = True
 
     def __init__(self, signal_number: int) -> None:
         super().__init__("stopped by a signal; the checkpoint is kept: run the same command again to go on from it")

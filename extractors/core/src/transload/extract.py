@@ -14,15 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from transload.errors import (
-    AccessDenied,
-    ConfigError,
-    Interrupted,
-    LakeUnavailable,
-    QuotaExhausted,
-    TransloadError,
-    interrupted,
-)
+from transload.errors import ConfigError, QuotaExhausted, TransloadError, interrupted
 from transload.flow import Limits, flow
 from transload.lake import Lake, honours_conditions, scratch
 from transload.layout import StreamKeys
@@ -38,9 +30,6 @@ from transload.state import Asked, choose_window
 from transload.window import Mode
 
 log = logging.getLogger(__name__)
-
-# What ends the whole run: the next stream would meet the same.
-_ENDS_THE_RUN = (AccessDenied, ConfigError, Interrupted, LakeUnavailable, QuotaExhausted)
 
 # Windows end at this machine's time: a clock that is ahead commits a window whose changes are still to come.
 _CLOCKS_DIFFER = timedelta(minutes=5)
@@ -88,7 +77,7 @@ def extract(
     for stream in () if error else streams:
         summary, failed = _extract_stream(source, stream, plan, lake, connection, redact)
         loads.append(summary)
-        if isinstance(failed, _ENDS_THE_RUN):
+        if failed is not None and failed.ends_run:
             error = failed
             break
         error = error or failed
@@ -211,7 +200,7 @@ def _summary(stream: Stream, record: CommitRecord | None, begun: list[Load]) -> 
     return LoadSummary(
         stream=stream.name, window=kept.window, mode=kept.mode, since=kept.since, until=kept.until, load_id=kept.load_id,
         committed=record is not None, resumed=begun[0].resumed, records=records, bytes=size, raw_bytes=kept.raw_bytes,
-        parts=len(kept.parts), quarantined=kept.quarantined, notes=kept.notes,
+        parts=len(kept.parts), quarantined=kept.quarantined, dropped_fields=kept.dropped_fields, notes=kept.notes,
     )  # fmt: skip
 
 

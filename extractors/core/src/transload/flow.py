@@ -56,6 +56,7 @@ class _Tally:
     quarantined: int
     cursor_max: str | None
     unknown: set[str]
+    dropped: set[str]
     notes: dict[str, int]
     quarantine_parts: int
     token: Any = None
@@ -65,7 +66,8 @@ class _Tally:
         """The fields of the checkpoint that this is kept in."""
         return {
             "raw_bytes": self.raw_bytes, "quarantined": self.quarantined, "cursor_max": self.cursor_max,
-            "unknown_fields": sorted(self.unknown), "notes": self.notes, "quarantine_parts": self.quarantine_parts,
+            "unknown_fields": sorted(self.unknown), "dropped_fields": sorted(self.dropped), "notes": self.notes,
+            "quarantine_parts": self.quarantine_parts,
         }  # fmt: skip
 
 
@@ -83,8 +85,8 @@ class _Writer:
         opened = self._load.checkpoint
         self._number = len(opened.parts)
         self._tally = _Tally(
-            opened.raw_bytes, opened.quarantined, opened.cursor_max, set(opened.unknown_fields), dict(opened.notes),
-            opened.quarantine_parts, opened.token,
+            opened.raw_bytes, opened.quarantined, opened.cursor_max, set(opened.unknown_fields),
+            set(opened.dropped_fields), dict(opened.notes), opened.quarantine_parts, opened.token,
         )  # fmt: skip
 
     def take(self, chunks: list[tuple[bytes, int]], page: Page, unknown: set[str]) -> None:
@@ -103,6 +105,7 @@ class _Writer:
         tally = self._tally
         tally.token = page.token
         tally.unknown |= unknown
+        tally.dropped.update(page.dropped_fields)
         if page.cursor_max is not None:
             tally.cursor_max = max(tally.cursor_max or page.cursor_max, page.cursor_max)
         for name, count in page.notes.items():
@@ -294,7 +297,7 @@ def _limited(pages: Iterable[Page], limit: int | None) -> Iterator[Page]:
         return
     for page in pages:
         if len(page.records) >= left:
-            yield Page(page.records[:left], page.token, page.cursor_max, page.rejected, page.notes)
+            yield replace(page, records=page.records[:left], joined=None)
             return
         left -= len(page.records)
         yield page

@@ -12,10 +12,11 @@ import io
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import requests
 import requests.adapters
@@ -43,6 +44,7 @@ class Transient(Exception):
         wait: seconds that the source asked for.
         finally_raise: what to raise when the tries run out, instead of SourceUnavailable.
         tries: give up after so many of this kind, before the deadline.
+        at_once: whether the first further try need not wait.
     """
 
     def __init__(
@@ -52,9 +54,10 @@ class Transient(Exception):
         wait: float | None = None,
         finally_raise: type[TransloadError] = SourceUnavailable,
         tries: int | None = None,
+        at_once: bool = False,
     ) -> None:
         super().__init__(message)
-        self.wait, self.finally_raise, self.tries = wait, finally_raise, tries
+        self.wait, self.finally_raise, self.tries, self.at_once = wait, finally_raise, tries, at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,61 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
+
+
+class Body:
+    """An answer whose body is still to be read. Close it, or use it as a context manager: until then it holds a connection.
+
+    Args:
+        response: begun.
+        url: for messages.
+        redact: applied to what goes into messages.
+        held: what is to be let go of with it.
+    """
+
+    def __init__(self, response: requests.Response, url: str, redact: Callable[[str], str], held: ExitStack) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+        self._response, self._url, self._redact, self._held = response, url, redact, held
+
+    def pieces(self, *, decompress: bool = False) -> Iterator[bytes]:
+        """The body in pieces of at most 256 KiB, as it comes.
+
+        Raises:
+            Transient: it broke off, or nothing came for a minute.
+        """
+        try:
+            # read1 gives what has come; iter_content would wait until the piece is full, however slowly that comes.
+            while piece := self._response.raw.read1(_PIECE, decode_content=decompress):
+                yield piece
+        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise Transient(self._redact(f"{self._url}: {_reason(error)}")) from error
+
+    def read(self) -> bytes:
+        """The whole body, decompressed; a server that drips for longer than ``ANSWER_SECONDS`` is given up.
+
+        Raises:
+            Transient: as ``pieces``, or it took too long.
+        """
+        deadline = time.monotonic() + ANSWER_SECONDS
+        # One buffer that grows, and gives its bytes without a copy: many small pieces would leave holes in the heap.
+        whole = io.BytesIO()
+        for piece in self.pieces(decompress=True):
+            whole.write(piece)
+            if time.monotonic() > deadline:
+                raise Transient(f"{self._url}: the answer was not complete after {ANSWER_SECONDS:.0f} s")
+        return whole.getvalue()
+
+    def close(self) -> None:
+        """Let go of the connection; what has not been read is not."""
+        self._response.close()
+        self._held.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.close()
 
 
 class HttpClient:
@@ -132,68 +190,106 @@ class HttpClient:
             ConfigError: the URL is none, or a header cannot be sent.
             TransloadError: what ``read`` raised.
         """
+
+        def once() -> T:
+            with self._begin(method, url, params, data, headers, before, within) as body:
+                answer = Answer(body.status, body.headers, body.read())
+            self._demand_service(answer.status, answer.headers, url)
+            return read(answer)
+
+        return self._retried(once)
+
+    def open(
+        self,
+        url: str,
+        accept: Callable[[Body], None],
+        *,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+        before: Callable[[], None] = lambda: None,
+        within: Callable[[], AbstractContextManager[object]] = nullcontext,
+    ) -> Body:
+        """GET what is too large to be read at once; the same arguments, tries and errors as ``request``.
+
+        Args:
+            url: without credentials.
+            accept: looks at an answer that has begun; raises as ``read`` of ``request`` does.
+            headers: as of ``request``.
+            before: as of ``request``.
+            within: entered around each try, and left when the body is closed.
+        """
+
+        def once() -> Body:
+            body = self._begin("GET", url, None, None, headers, before, within)
+            try:
+                self._demand_service(body.status, body.headers, url)
+                accept(body)
+            except BaseException:
+                body.close()
+                raise
+            return body
+
+        return self._retried(once)
+
+    def pause(self, seconds: float) -> None:
+        """Wait. Raises Interrupted when the run is to end."""
+        if self._stop.wait(seconds):
+            raise Interrupted(15)
+
+    def _retried(self, once: Callable[[], T]) -> T:
         began = time.monotonic()
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
-            stop=self._stop_retrying,
+            stop=self._stopping(),
             wait=_wait,
-            sleep=self._sleep,
+            sleep=self.pause,
             before_sleep=self._tell,
             reraise=True,
         )
         try:
-            result: T = retrying(self._once, method, url, read, params, data, headers, before, within)
+            result: T = retrying(once)
             return result
         except Transient as error:
             tries = retrying.statistics.get("attempt_number", 1)
             message = f"{error} (after {tries} tries in {time.monotonic() - began:.0f} s)"
             raise error.finally_raise(self._redact(message)) from error
 
-    def _once(
+    def _demand_service(self, status: int, headers: Mapping[str, str], url: str) -> None:
+        if status == 429 or status >= 500:
+            raise Transient(f"{url} answered HTTP {status}", wait=retry_after(headers))
+
+    def _begin(
         self,
         method: str,
         url: str,
-        read: Callable[[Answer], T],
         params: Mapping[str, str] | None,
         data: Mapping[str, str] | bytes | None,
         headers: Callable[[], Mapping[str, str]] | None,
         before: Callable[[], None],
         within: Callable[[], AbstractContextManager[object]],
-    ) -> T:
-        with within():
+    ) -> Body:
+        with ExitStack() as held:
+            held.enter_context(within())
             own = {**(_FORM if isinstance(data, bytes) else {}), **(headers() if headers else {})}
             before()
             with self._count_lock:
                 self.requests += 1
-            answer = self._send(method, url, params, data, own)
-        if answer.status == 429 or answer.status >= 500:
-            raise Transient(f"{url} answered HTTP {answer.status}", wait=retry_after(answer.headers))
-        return read(answer)
-
-    def _send(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str] | None,
-        data: Mapping[str, str] | bytes | None,
-        headers: Mapping[str, str],
-    ) -> Answer:
-        self._read_environment(url)
-        try:
-            with self._session.request(
-                method, url, params=params, data=data, headers=headers, stream=True,
-                allow_redirects=False, timeout=(CONNECT_SECONDS, READ_SECONDS),
-            ) as response:  # fmt: skip
-                return Answer(response.status_code, response.headers, _body(response, url))
-        except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
-            # From None, and not quoted: both errors show the value, which may be a secret.
-            raise ConfigError(
-                f"{url}: a header cannot be sent: a credential holds a line break, begins with a space, or is not Latin-1"
-            ) from None
-        except _NO_URL as error:
-            raise ConfigError(self._redact(f"{url!r} is no URL: {error}")) from error
-        except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise Transient(self._redact(f"{url}: {_reason(error)}")) from error
+            self._read_environment(url)
+            try:
+                response = self._session.request(
+                    method, url, params=params, data=data, headers=own, stream=True,
+                    allow_redirects=False, timeout=(CONNECT_SECONDS, READ_SECONDS),
+                )  # fmt: skip
+            except (requests.exceptions.InvalidHeader, UnicodeEncodeError):
+                # From None, and not quoted: both errors show the value, which may be a secret.
+                raise ConfigError(
+                    f"{url}: a header cannot be sent: a credential holds a line break, begins with a space, or is not Latin-1"
+                ) from None
+            except _NO_URL as error:
+                raise ConfigError(self._redact(f"{url!r} is no URL: {error}")) from error
+            except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError) as error:
+                raise Transient(self._redact(f"{url}: {_reason(error)}")) from error
+            return Body(response, url, self._redact, held.pop_all())
+        raise AssertionError("the block above returns or raises")
 
     def _read_environment(self, url: str) -> None:
         """Proxies and certificate authorities as the environment has them, once: requests would read them at every call."""
@@ -207,16 +303,20 @@ class HttpClient:
                 self._session.proxies, self._session.verify = found["proxies"], found["verify"]
                 self._environment_read = True
 
-    def _stop_retrying(self, state: tenacity.RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        if isinstance(error, Transient) and error.tries is not None and state.attempt_number >= error.tries:
-            return True
-        elapsed = state.seconds_since_start or 0.0
-        return elapsed + state.upcoming_sleep > self._retry_seconds
+    def _stopping(self) -> Callable[[tenacity.RetryCallState], bool]:
+        """Whether to give up: at the deadline, or after as many errors of a kind as that kind is worth."""
+        seen: Counter[tuple[type[TransloadError], int]] = Counter()
 
-    def _sleep(self, seconds: float) -> None:
-        if self._stop.wait(seconds):
-            raise Interrupted(15)
+        def stop(state: tenacity.RetryCallState) -> bool:
+            error = state.outcome.exception() if state.outcome else None
+            if isinstance(error, Transient) and error.tries is not None:
+                kind = error.finally_raise, error.tries
+                seen[kind] += 1
+                if seen[kind] >= error.tries:
+                    return True
+            return (state.seconds_since_start or 0.0) + state.upcoming_sleep > self._retry_seconds
+
+        return stop
 
     def _tell(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
@@ -242,6 +342,8 @@ _BACK_OFF = tenacity.wait_random_exponential(multiplier=0.5, max=60)
 def _wait(state: tenacity.RetryCallState) -> float:
     """Full jitter, but never less than the source asked for."""
     error = state.outcome.exception() if state.outcome else None
+    if isinstance(error, Transient) and error.at_once and state.attempt_number == 1:
+        return 0.0
     asked = error.wait if isinstance(error, Transient) and error.wait is not None else 0.0
     return max(asked, _BACK_OFF(state))
 
@@ -255,19 +357,6 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _body(response: requests.Response, url: str) -> bytes:
-    """The whole body; a server that drips for longer than ``ANSWER_SECONDS`` is given up."""
-    deadline = time.monotonic() + ANSWER_SECONDS
-    # One buffer that grows, and gives its bytes without a copy: many small pieces would leave holes in the heap.
-    whole = io.BytesIO()
-    # read1 gives what has come; iter_content would wait until the piece is full, however slowly that comes.
-    while piece := response.raw.read1(_PIECE, decode_content=True):
-        whole.write(piece)
-        if time.monotonic() > deadline:
-            raise Transient(f"{url}: the answer was not complete after {ANSWER_SECONDS:.0f} s")
-    return whole.getvalue()
 
 
 def _reason(error: Exception) -> str:

@@ -85,6 +85,9 @@ class Lake(Protocol):
     def list(self, prefix: str) -> Iterator[ObjectInfo]:
         """The objects whose keys start with ``prefix``, a folder that ends in ``/``."""
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names of the folders right below ``prefix``, a folder that ends in ``/``."""
+
     def delete(self, keys: Iterable[str]) -> None:
         """Remove objects; those that are not there are passed over."""
 

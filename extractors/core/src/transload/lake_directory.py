@@ -93,6 +93,10 @@ class DirectoryLake:
                 continue  # removed between listing and looking
             yield ObjectInfo(self._key(path), status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        with _explaining("list", prefix), suppress(FileNotFoundError):
+            yield from sorted(entry.name for entry in os.scandir(self._path(prefix)) if entry.is_dir())
+
     def delete(self, keys: Iterable[str]) -> None:
         for key in keys:
             path = self._path(key)

@@ -99,6 +99,15 @@ class S3Lake:
                 for found in page.get("Contents", ()):
                     yield ObjectInfo(self._relative(found["Key"]), found["Size"], found["LastModified"])
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, Prefix=self._full(prefix), Delimiter="/"
+        )
+        with _explaining(self.url, prefix):
+            for page in pages:
+                for found in page.get("CommonPrefixes", ()):
+                    yield found["Prefix"].removesuffix("/").rpartition("/")[2]
+
     def delete(self, keys: Iterable[str]) -> None:
         # One request a key: not every store knows DeleteObjects, and prune is never in a hurry.
         for key in keys:

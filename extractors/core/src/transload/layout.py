@@ -116,6 +116,14 @@ def commit_records(lake: Lake, keys: StreamKeys) -> Iterator[CommitRecord]:
     yield from (record for window, record in compacted.items() if window not in seen)
 
 
+def last_load(lake: Lake, keys: StreamKeys) -> CommitRecord | None:
+    """The commit record of the newest window that was no sample; None if there is none, or it stands in a compacted file."""
+    windows = [window for window in committed_windows(lake, keys) if window.mode != "sample"]
+    newest = max(windows, key=lambda window: window.until, default=None)
+    found = _records(lake, keys.commit(newest)) if newest is not None else []
+    return found[-1] if found else None
+
+
 def _records(lake: Lake, key: str) -> list[CommitRecord]:
     stored = lake.get(key)
     return read(stored.data, CommitRecord, key) if stored is not None else []

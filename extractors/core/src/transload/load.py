@@ -233,8 +233,8 @@ class Load:
             quarantined=opened.quarantined, parts=opened.parts,
             cursor=Cursor(settings.cursor, opened.cursor_max) if settings.cursor else None,
             schema=settings.schema, version=settings.version,
-            unknown_fields=UnknownFields(SAMPLED, opened.unknown_fields), notes=opened.notes,
-            replaces=self._replaces,
+            unknown_fields=UnknownFields(SAMPLED, opened.unknown_fields),
+            dropped_fields=opened.dropped_fields, notes=opened.notes, replaces=self._replaces,
         )  # fmt: skip
 
     def _write_checkpoint(self, checkpoint: Checkpoint, etag: str | None) -> None:

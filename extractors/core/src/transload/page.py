@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from codecs import utf_8_decode
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 
@@ -38,6 +38,7 @@ class Page:
             starting a paid export: its id is the token of a page without records, and the export is started behind it.
         restart: forget all that the load has taken so far, of earlier attempts too, and begin it anew behind this page's token.
             For what turns out to have been damaged, such as a file whose checksum is wrong at its end.
+        dropped_fields: for the commit record: fields that the source has, but would not give.
     """
 
     records: Sequence[bytes | msgspec.Raw]
@@ -48,6 +49,40 @@ class Page:
     joined: bytes | None = None
     barrier: bool = False
     restart: bool = False
+    dropped_fields: Sequence[str] = ()
+
+
+class Lines(Sequence[bytes]):
+    """Records that are joined already, for a page whose stream writes them itself: taken apart only where somebody looks at one.
+
+    Args:
+        joined: newline-delimited JSON that ends in a newline, or nothing.
+        count: how many records it is.
+    """
+
+    def __init__(self, joined: bytes, count: int) -> None:
+        self._joined, self._count = joined, count
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[bytes]:
+        begin = 0
+        while begin < len(self._joined):
+            end = self._joined.index(b"\n", begin)
+            yield self._joined[begin:end]
+            begin = end + 1
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> list[bytes]: ...
+
+    def __getitem__(self, at: int | slice) -> bytes | list[bytes]:
+        if at == 0 and self._count:
+            return self._joined[: self._joined.index(b"\n")]
+        return list(self)[at]
 
 
 Scalar = str | int | float | None

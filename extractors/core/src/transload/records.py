@@ -44,7 +44,8 @@ class UnknownFields(msgspec.Struct, frozen=True):
 class CommitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The truth about one load. Its presence is what makes the load's parts visible.
 
-    ``replaces`` is the load that stood for this window before.
+    ``replaces`` is the load that stood for this window before; ``dropped_fields`` are those that the source has, but
+    would not give.
     """
 
     format: int = FORMAT
@@ -67,6 +68,7 @@ class CommitRecord(msgspec.Struct, frozen=True, kw_only=True):
     schema: str
     version: str
     unknown_fields: UnknownFields
+    dropped_fields: list[str] = []
     notes: dict[str, int] = {}
     replaces: str | None = None
 
@@ -99,6 +101,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     quarantined: int
     cursor_max: str | None
     unknown_fields: list[str]
+    dropped_fields: list[str] = []
     notes: dict[str, int] = {}
 
 
@@ -176,6 +179,7 @@ class LoadSummary(msgspec.Struct, frozen=True, kw_only=True):
     parts: int = 0
     quarantined: int = 0
     seconds: float = 0.0
+    dropped_fields: list[str] = []
     notes: dict[str, int] = {}
     error: Problem | None = None
 

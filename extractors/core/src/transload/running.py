@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
@@ -18,13 +18,19 @@ from transload.errors import TransloadError, UsageError
 from transload.extract import Plan, demand_conditions, extract
 from transload.flow import Limits
 from transload.heap import share_heap
-from transload.lake import open_lake
+from transload.lake import Lake, open_lake
+from transload.layout import StreamKeys, last_load
 from transload.logs import set_up_logs
 from transload.records import LoadSummary, Summary, termination_message
 from transload.settings import resolve, secret_from_file
 from transload.source import Connection, Runtime, Source, Stream
 from transload.tables import size, table
 from transload.window import moment
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from transload.ledger import QuotaLedger
 
 TERMINATION_LOG = Path("/dev/termination-log")
 
@@ -36,13 +42,36 @@ def now() -> datetime:
 
 @contextmanager
 def connected(
-    source: Source, given: Mapping[str, Any], *, retry_seconds: float, concurrency: int, page_size: int
+    source: Source,
+    given: Mapping[str, Any],
+    lake: Lake,
+    *,
+    retry_seconds: float,
+    concurrency: int,
+    page_size: int,
+    start: datetime,
+    fencing: bool = True,
 ) -> Iterator[tuple[Connection, dict[str, Any]]]:
     """A connection to the source, closed at the end, and the option values that it was made with."""
     redact = cli.redactor()
     values = resolve(source, given, redact)
     stop = threading.Event()
-    runtime = Runtime(redact, stop, now, concurrency, page_size, retry_seconds)
+
+    def pause(seconds: float) -> None:
+        stop.wait(seconds)
+
+    def ledger(account: str, limits: Mapping[str, int], zone: ZoneInfo, *, reserve_percent: int) -> QuotaLedger:
+        from transload.ledger import QuotaLedger, ledger_key
+
+        return QuotaLedger(
+            lake, ledger_key(source.name, account), limits, zone, now, reserve_percent=reserve_percent, fencing=fencing,
+            sleep=pause,
+        )  # fmt: skip
+
+    runtime = Runtime(
+        redact, stop, now, concurrency, page_size, retry_seconds, start, ledger,
+        lambda stream: last_load(lake, StreamKeys(source.name, stream.name)),
+    )  # fmt: skip
     connection = source.connect(values, runtime)
     try:
         yield connection, values
@@ -51,14 +80,14 @@ def connected(
         connection.close()
 
 
-def lake_checked(source: Source, destination: str, endpoint_url: str | None) -> str:
+def lake_checked(source: Source, lake: Lake) -> str:
     """Whether the destination can be written to, honours conditional writes, and shows the time that we have.
 
     Raises:
         ConfigError: it ignores them, or the clocks differ.
         TransloadError: it cannot be written to.
     """
-    demand_conditions(open_lake(destination, endpoint_url), source)
+    demand_conditions(lake, source)
     return "writable, and conditional writes hold"
 
 
@@ -75,12 +104,12 @@ def run_extract(source: Source, streams: Sequence[Stream], given: dict[str, Any]
         resolve(source, own, redact)
         set_up_logs(redact, debug=debug)
         limits = Limits(given["batch_size"], given["part_bytes"], given["max_quarantined"], given["limit"])
+        lake = open_lake(given["destination"], given["endpoint_url"])
         with connected(
-            source, own, retry_seconds=given["retry_deadline"], concurrency=given["concurrency"],
-            page_size=given["batch_size"],
+            source, own, lake, retry_seconds=given["retry_deadline"], concurrency=given["concurrency"],
+            page_size=given["batch_size"], start=moment(given["start"], "--start"), fencing=not given["no_fencing"],
         ) as (connection, values):  # fmt: skip
             plan = _plan(source, given, values, mask_key, limits)
-            lake = open_lake(given["destination"], given["endpoint_url"])
             summary = extract(source, streams, plan, lake, connection, redact)
     except TransloadError as error:
         early = _early(source, given["destination"], began, error)
@@ -150,6 +179,8 @@ def _row(load: LoadSummary) -> list[object]:
         result = f"{load.error.type}: not committed"
     elif load.resumed:
         result = "committed (resumed)"
+    if load.dropped_fields:
+        result += f", without {', '.join(load.dropped_fields)}"
     return [
         load.stream,
         load.window or "-",

@@ -7,17 +7,24 @@ A new source is a ``Source`` (its options and streams, imported at every start, 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
 from transload.page import Page
 from transload.redaction import Redactor
 from transload.window import Mode, Window
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from transload.ledger import QuotaLedger
+    from transload.records import CommitRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,40 @@ class Stream:
         return hashlib.sha256(msgspec.json.encode(self.schema, order="sorted")).hexdigest()[:16]
 
 
+@dataclass(frozen=True)
+class Family:
+    """Streams whose names only the account knows, such as its custom objects: one for every name behind the prefix.
+
+    Args:
+        prefix: of the streams' names.
+        placeholder: what stands behind it in help texts.
+        description: one sentence.
+        make: the stream of a name, without the prefix.
+    """
+
+    prefix: str
+    placeholder: str
+    description: str
+    make: Callable[[str], Stream]
+
+    def stream(self, name: str) -> Stream | None:
+        """The stream of this name; None if it is none of the family."""
+        rest = name.removeprefix(self.prefix)
+        return self.make(rest) if rest != name and _NAME.fullmatch(rest) else None
+
+
+# What can stand in a URL, in a key of the lake, and be a table's name.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+
+
+class LedgerOf(Protocol):
+    """Gives the ledger of one account's quota; see ``QuotaLedger``."""
+
+    def __call__(
+        self, account: str, limits: Mapping[str, int], zone: ZoneInfo, *, reserve_percent: int
+    ) -> QuotaLedger: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Runtime:
     """What every connection is given.
@@ -96,6 +137,9 @@ class Runtime:
         concurrency: requests that may be under way at once.
         page_size: records a page at most, where the vendor leaves the choice.
         retry_seconds: how long a failing request is tried again.
+        start: where a full load begins, at a vendor that must be asked for spans of time.
+        ledger: of an account's quota, for all its pods.
+        last_load: of a stream, the newest committed load that was no sample; None if there is none.
     """
 
     redact: Redactor
@@ -104,6 +148,22 @@ class Runtime:
     concurrency: int
     page_size: int
     retry_seconds: float
+    start: datetime
+    ledger: LedgerOf
+    last_load: Callable[[Stream], CommitRecord | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What ``check`` found.
+
+    Args:
+        message: one line of good news.
+        streams: of each stream an empty text if it can be read, else why not. Nothing where credentials open all or none.
+    """
+
+    message: str
+    streams: Mapping[str, str] = field(default_factory=dict)
 
 
 class Connection(Protocol):
@@ -116,8 +176,8 @@ class Connection(Protocol):
     def quota(self) -> dict[str, int]:
         """What the source says is left, by name; empty when it has said nothing yet."""
 
-    def check(self) -> str:
-        """One cheap authenticated call; returns one line of good news, raises TransloadError."""
+    def check(self) -> Checked:
+        """A few cheap authenticated calls; raises TransloadError when nothing can be read."""
 
     def pages(self, stream: Stream, window: Window, token: Any) -> Iterator[Page]:
         """The records of a window, from behind a token (None: from the beginning) to its end."""
@@ -143,7 +203,7 @@ class Source:
         options: beside the shared ones.
         streams: in the order in which ``--all`` takes them.
         connect: makes the connection; imports the client late.
-        look_back_option: the key of the option, if any, that holds a look-back for all streams.
+        families: of streams whose names only the account knows.
     """
 
     name: str
@@ -152,8 +212,14 @@ class Source:
     options: tuple[Option, ...]
     streams: tuple[Stream, ...]
     connect: Connect
-    look_back_option: str | None = None
+    families: tuple[Family, ...] = ()
     by_name: Mapping[str, Stream] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_name", {stream.name: stream for stream in self.streams})
+
+    def stream(self, name: str) -> Stream | None:
+        """The stream of a name, of the families too; None if there is none."""
+        if name in self.by_name:
+            return self.by_name[name]
+        return next((found for family in self.families if (found := family.stream(name))), None)

@@ -24,7 +24,7 @@ from pestroutes.zone import local_span
 from transload.errors import AccessDenied, ConfigError, ContractBroken
 from transload.http_client import Answer, HttpClient, Transient
 from transload.page import Look, Page, Records, Scalar, mark_unpaired, split
-from transload.source import Runtime, Stream
+from transload.source import Checked, Runtime, Stream
 from transload.window import Window
 
 log = logging.getLogger("transload.pestroutes")
@@ -79,11 +79,11 @@ class PestRoutes:
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._http.close()
 
-    def check(self) -> str:
+    def check(self) -> Checked:
         """One search of offices; says how many can be read and what is left of the quota."""
         found = self._call(PROBE, "search", {"officeIDs": self._offices})
         left = self._pace.left().get("reads_left_today")
-        return f"ok, {len(found.ids())} offices" + ("" if left is None else f", {left:,} reads left today")
+        return Checked(f"ok, {len(found.ids())} offices" + ("" if left is None else f", {left:,} reads left today"))
 
     def pages(self, stream: Stream, window: Window, token: Any) -> Iterator[Page]:
         """The records of a window by ascending id, a page a get.

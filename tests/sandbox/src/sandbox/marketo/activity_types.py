@@ -133,7 +133,7 @@ def variants(seed: int, type_: ActivityType) -> list[Variant]:
         primary_id = (h >> 20) % 900 + 1 if type_.primary and type_.primary[1] == "integer" else None
         primary = None if not type_.primary else f'{WORDS[(h >> 30) % len(WORDS)]}, "{h % 40}"'
         result = ("succeeded", "succeeded", "skipped", "failed")[h >> 60 & 3]
-        made.append(Variant(None if h & 3 == 0 else (h >> 10) % 60 + 1, primary_id, primary, attributes, result))
+        made.append(Variant(None if h & 3 == 0 else 2001 + (h >> 10) % 60, primary_id, primary, attributes, result))
     return made
 
 

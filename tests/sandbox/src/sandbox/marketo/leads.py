@@ -151,8 +151,10 @@ class Leads:
         if start <= self.settled:
             moments, order = self._updates()
             for at in range(bisect_left(moments, start), bisect_right(moments, end)):
-                if self.events.last[order[at]] < 0:
-                    yield order[at]
+                lead = order[at]
+                # One that was merged away may have had no event of its own.
+                if self.events.last[lead] < 0 and lead not in self.events.gone:
+                    yield lead
         for m in self.events.within(start, end):
             lead = self.events.lead[m]
             if self.events.last[lead] == m and lead not in self.events.gone:

@@ -1,4 +1,4 @@
-"""The whole project built over one small lake: every stream's model, every test, and the marts' figures."""
+"""Everything of PestRoutes built over a small lake that has only that: every stream's model, every test, the marts' figures."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def warehouse(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Pat
         until=until,
     )
     database = folder / "warehouse.duckdb"
-    outcome = project.run("build", lake=lake.root, database=database)
+    outcome = project.run("build", "--select", "source:pestroutes+", lake=lake.root, database=database)
     assert outcome.success, outcome.text
     assert not [one.unique_id for one in outcome.result.result.results if one.status == "warn"]
     return database

@@ -1,0 +1,3 @@
+"""Extracts Marketo Engage."""
+
+__version__ = "0.1.0"
