@@ -78,7 +78,8 @@ http://{{ include "transload.name" . }}-demo-s3.{{ .Release.Namespace }}.svc:833
   {{- $demo = dict
         "pestroutes" (dict "PESTROUTES_BASE_URL" (printf "%s/api" (printf $at "pestroutes"))
           "PESTROUTES_AUTHENTICATION_KEY" "key" "PESTROUTES_AUTHENTICATION_TOKEN" "token")
-        "marketo" (dict "MARKETO_BASE_URL" (printf $at "marketo") "MARKETO_CLIENT_ID" "id" "MARKETO_CLIENT_SECRET" "secret")
+        "marketo" (dict "MARKETO_BASE_URL" (printf $at "marketo") "MARKETO_CLIENT_ID" "id" "MARKETO_CLIENT_SECRET" "secret"
+          "MARKETO_POLL" "0.5" "MARKETO_RATE" "10000" "TRANSLOAD_START" "2023-10-01T00:00:00Z")
         "lake" (dict "AWS_ACCESS_KEY_ID" "transload" "AWS_SECRET_ACCESS_KEY" "transload-demo-secret" "AWS_REGION" "us-east-1")
         "dbt" (dict "DBT_THREADS" "2") }}
 {{- end }}
