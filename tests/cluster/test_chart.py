@@ -82,13 +82,22 @@ def test_every_source_goes_from_vendor_to_mart(installed: Installation) -> None:
     assert installed.query("select count(*) as customers from marts.customers") == [{"customers": customers}]
 
 
-def test_what_a_task_says_is_read_in_airflow(installed: Installation) -> None:
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_run_that_somebody_triggers_loads_what_was_asked_for(installed: Installation, source: str) -> None:
     with installed.airflow() as airflow:
-        (dag,) = (name for source, name in airflow.whole_dags().items() if source == "pestroutes")
-        ran = next(
-            name for name, state in airflow.states(dag).items() if state == "success" and name.startswith("manual")
-        )
-        log = airflow.log(dag, ran, "extract.customer")
+        dag = airflow.whole_dags()[source]
+        (before,) = airflow.states(dag)
+        names = [one["task_id"].partition(".")[2] for one in airflow.tasks(dag, before)]
+        stream = min(name for name in names if name)
+        run_id = airflow.start(dag, streams=[stream])
+    states = {one["task_id"]: one["state"] for one in finished(installed, dag, run_id, 600)}
+    assert {task for task, state in states.items() if state == "success"} == {f"extract.{stream}", "dbt"}
+    assert set(states.values()) == {"success", "skipped"}
+    assert len([load for load in installed.loads(source) if load["stream"] == stream]) == 2
+    # No pod outlives its task.
+    assert installed.kubectl("get", "pods", "--output", "name", jobs=True) == ""
+    with installed.airflow() as airflow:
+        log = airflow.log(dag, run_id, f"extract.{stream}")
     assert "Committed: " in log
     for secret in ("transload-demo-secret", "AWS_SECRET_ACCESS_KEY"):
         assert secret not in log
