@@ -1,16 +1,16 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test images test-images lint format bench docs lock clean
+.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench docs lock clean
 
 PY := .venv/bin/python
-PARTS := extractors dbt dags
+PARTS := extractors dbt dags helm
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: ## Install everything that the other targets need (they do it themselves)
-	@sh tools/setup.sh dev dbt airflow
+	@sh tools/setup.sh dev dbt airflow helm
 
 demo: setup ## Two days of PestRoutes and Marketo to S3 to dbt, by the real DAGs, on embedded parts
 	@$(PY) -m tools.demo
@@ -18,7 +18,7 @@ demo: setup ## Two days of PestRoutes and Marketo to S3 to dbt, by the real DAGs
 airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and say its address
 	@$(PY) -m tools.demo --airflow
 
-test: setup ## Run all tests but those of the images
+test: setup ## Run all tests but those of the images and on a cluster
 	@sh tools/test.sh $(PARTS)
 
 images: ## Build the images with plain docker
@@ -26,6 +26,15 @@ images: ## Build the images with plain docker
 
 test-images: setup images ## Build the images and test them; needs docker
 	@sh tools/test.sh images
+
+test-cluster: setup ## Test the chart on the cluster of KUBECONFIG, which must have the images
+	@sh tools/test.sh cluster
+
+cluster-demo: setup ## The chart on the cluster of KUBECONFIG, with sandboxes: every daily DAG once, and how to open Airflow
+	@$(PY) -m tools.cluster_demo
+
+cluster-demo-end: setup ## Remove it
+	@$(PY) -m tools.cluster_demo --end
 
 lint: setup ## Check style, types and Dockerfiles
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile
@@ -36,8 +45,8 @@ format: setup ## Rewrite the code in the project's style
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
-docs: setup ## Write the generated files anew: command reference, dbt sources and staging models
-	@$(PY) -m tools.reference && for source in pestroutes marketo; do \
+docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
+	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \
 	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
 
 lock: setup ## Choose the versions of all dependencies anew
@@ -46,4 +55,4 @@ lock: setup ## Choose the versions of all dependencies anew
 	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
-	@rm -rf .venv .venv-airflow .venv-dbt .demo .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .demo .mypy_cache .ruff_cache .hypothesis

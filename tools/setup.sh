@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the locked environments that are asked for: dev (.venv), dbt (.venv-dbt), airflow (.venv-airflow).
+# Installs the locked environments that are asked for: dev (.venv), dbt (.venv-dbt), airflow (.venv-airflow), helm (.venv-helm).
 # Needs python3 (3.11 or newer). Does nothing where the lock has not changed since.
 set -eu
 cd "$(dirname "$0")/.."
@@ -67,4 +67,5 @@ for name in "$@"; do
     dev) install_lock .venv dev ;;
     *) install_lock ".venv-$name" "tests-$name" ;;
   esac
+  [ "$name" != helm ] || .venv/bin/python tools/binaries.py .venv-helm
 done

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs the tests of the parts that are named (extractors dbt dags images), each in its own environment: dbt and dags, which keep
-# one core busy each, side by side, and the others by themselves. Ends with the sum of the runners' counts.
+# Runs the tests of the parts that are named (extractors dbt dags helm images cluster), each in its own environment: dbt, dags and
+# helm, which keep one core busy each, side by side, and the others by themselves. Ends with the sum of the runners' counts.
 set -u
 cd "$(dirname "$0")/.."
 reports=$(mktemp -d)
@@ -33,7 +33,9 @@ for name in "$@"; do
     extractors) part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository ;;
     dbt) begin dbt .venv-dbt/bin/python tests/dbt ;;
     dags) begin dags .venv-airflow/bin/python tests/dags ;;
+    helm) begin helm .venv-helm/bin/python tests/helm ;;
     images) await; part images .venv/bin/python tests/images ;;
+    cluster) await; part cluster .venv/bin/python -p no:randomly tests/cluster ;;
   esac
 done
 await

@@ -257,15 +257,18 @@ class ExtractOperator(PlatformOperator):
 class DbtOperator(PlatformOperator):
     """Builds the models of one source with `dbt build`, in a pod of the dbt image or with the dbt on PATH."""
 
+    template_fields: Sequence[str] = (*PlatformOperator.template_fields, "warehouse_claim")
+
     stdout_is_log = True
     cwd = settings.DBT_PROJECT
 
     def __init__(self, *, source: str, select: str, platform: settings.Settings | None = None, **kwargs: Any) -> None:
         platform = platform or settings.current()
+        self.warehouse_claim = platform.warehouse_claim
         super().__init__(
             command="dbt",
             source=source,
-            size="large",
+            size="models",
             pod_name=f"dbt-{source}",
             platform=platform,
             arguments=["build", "--select", select],
@@ -277,6 +280,17 @@ class DbtOperator(PlatformOperator):
             },
             **kwargs,
         )
+
+    def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
+        """Returns the pod, with the volume of DuckDB's file if there is one, where the image keeps that file."""
+        pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        if self.warehouse_claim:
+            claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=self.warehouse_claim)
+            container = pod.spec.containers[0]
+            mount = k8s.V1VolumeMount(name="warehouse", mount_path="/warehouse")
+            container.volume_mounts = [*container.volume_mounts, mount]
+            pod.spec.volumes = [*pod.spec.volumes, k8s.V1Volume(name="warehouse", persistent_volume_claim=claim)]
+        return pod
 
     def execute(self, context: Context) -> None:
         """Runs dbt. Whatever it fails of is retried: it says the same of a wrong setting and of a lost connection."""

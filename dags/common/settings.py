@@ -13,7 +13,7 @@ from typing import Literal, cast, get_args
 
 Environment = Literal["local", "staging", "production"]
 Runner = Literal["kubernetes", "docker", "process"]
-Size = Literal["small", "medium", "large"]
+Size = Literal["small", "medium", "large", "models"]
 
 DBT_PROJECT = Path(__file__).parents[2] / "dbt"
 
@@ -34,11 +34,13 @@ class Resources:
     timeout: timedelta
 
 
-# An extractor stays under 120 MiB whatever the stream's length; the larger classes buy speed and time.
+# An extractor stays under 120 MiB whatever the stream's length; the larger classes buy speed and time. The last is for dbt:
+# DuckDB holds two records of the largest size there may be (128 MiB) for each thread that reads.
 SIZES: Mapping[Size, Resources] = {
     "small": Resources("100m", "1", "192Mi", "384Mi", "256Mi", timedelta(hours=1)),
     "medium": Resources("250m", "1", "256Mi", "512Mi", "512Mi", timedelta(hours=3)),
     "large": Resources("500m", "2", "384Mi", "768Mi", "1Gi", timedelta(hours=10)),
+    "models": Resources("500m", "2", "768Mi", "3Gi", "1Gi", timedelta(hours=10)),
 }
 
 
@@ -54,6 +56,7 @@ class Settings:
     image_tag: str
     service_account: str
     dbt_target: str
+    warehouse_claim: str | None
     retries: int
     retry_delay: timedelta
     max_retry_delay: timedelta
@@ -104,6 +107,7 @@ def _local(runner: Runner) -> Settings:
         image_tag="latest",
         service_account="default",
         dbt_target="duckdb",
+        warehouse_claim=None,
         retries=1,
         retry_delay=timedelta(seconds=2),
         max_retry_delay=timedelta(seconds=10),
@@ -121,7 +125,9 @@ def _cluster(environment: Environment) -> Settings:
         endpoint_url="{{ var.value.get('transload_endpoint_url', '') }}",
         image_tag="0.1.0",
         service_account="transload",
-        dbt_target="snowflake",
+        dbt_target="{{ var.value.get('transload_dbt_target', 'snowflake') }}",
+        # The volume that DuckDB's file is on, where DuckDB is the warehouse.
+        warehouse_claim="{{ var.value.get('transload_warehouse_claim', '') }}",
         retries=3 if environment == "staging" else 5,
         retry_delay=timedelta(minutes=1),
         max_retry_delay=timedelta(minutes=30),

@@ -190,9 +190,25 @@ def test_dbt_has_the_same_platform_and_its_own_secrets() -> None:
     container = spec["containers"][0]
     assert container["args"] == ["build", "--select", "s"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
-    assert {"name": "DBT_TARGET", "value": "snowflake"} in container["env"]
+    assert {"name": "DBT_TARGET", "value": "{{ var.value.get('transload_dbt_target', 'snowflake') }}"} in container[
+        "env"
+    ]
     assert {"name": "DBT_TARGET_PATH", "value": "/tmp/target"} in container["env"]
     assert [item["secretRef"]["name"] for item in container["envFrom"]] == ["transload-dbt", "transload-lake"]
+
+
+@pytest.mark.parametrize("claim", ["", "warehouse-claim"])
+def test_dbt_has_the_volume_of_its_warehouse_where_there_is_one(claim: str) -> None:
+    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform("production"))
+    assert "warehouse_claim" in operator.template_fields
+    operator.warehouse_claim = claim  # as it is rendered
+    for _ in range(2):
+        spec = plain(operator)["spec"]
+        claims = [
+            one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one
+        ]
+        mounted = [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]]
+        assert (claims, mounted) == (([claim], ["/tmp", "/warehouse"]) if claim else ([], ["/tmp"]))
 
 
 @pytest.mark.parametrize("environment", CLUSTERS)

@@ -13,7 +13,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tests.images.conftest import HELD, ROOT, Docker, flags
+from tests.images.conftest import HELD, ROOT, USER, Docker, flags
 
 ACCOUNT = flags({"PESTROUTES_AUTHENTICATION_KEY": "key", "PESTROUTES_AUTHENTICATION_TOKEN": "token"})
 
@@ -95,3 +95,17 @@ def test_airflow_loads_the_dags_that_are_baked_in(docker: Docker, environment: s
     assert ended.code == code, ended.out + ended.err
     assert ("pestroutes_daily" in ended.out) == (code == 0)
     assert ("TRANSLOAD_ENVIRONMENT is not set" in ended.out) == (code != 0)
+
+
+def test_the_sandboxes_image_has_a_store_and_a_database_that_need_no_more_than_a_folder(
+    docker: Docker, tmp_path: Path
+) -> None:
+    """As the chart runs them: user 65532, since a database wants its user to have a name."""
+    held = ["65532:65532" if one == USER else one for one in HELD]
+    code = (
+        "echo pass >/tmp/pass && initdb --pgdata /tmp/data --username airflow --pwfile /tmp/pass --auth scram-sha-256 >/dev/null"
+        " && timeout 5 postgres -D /tmp/data -c listen_addresses= -c unix_socket_directories=/tmp; weed version"
+    )
+    ended = docker("run", "--rm", *held, "--entrypoint", "sh", "transload/sandbox", "-c", code)
+    assert "ready to accept connections" in ended.err
+    assert "version" in ended.out

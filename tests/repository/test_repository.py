@@ -34,10 +34,11 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     "command",
     [
         ("-m", "tools.reference", "--check"),
+        ("-m", "tools.chart_readme", "--check"),
         ("dbt/generate.py", "pestroutes", "--check", "--command", str(BIN / "pestroutes")),
         ("dbt/generate.py", "marketo", "--check", "--command", str(BIN / "marketo")),
     ],
-    ids=["reference", "pestroutes", "marketo"],
+    ids=["reference", "chart", "pestroutes", "marketo"],
 )
 def test_generated_files_are_not_stale(command: tuple[str, ...]) -> None:
     ended = run(sys.executable, *command)
