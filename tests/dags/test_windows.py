@@ -215,7 +215,8 @@ def test_missed_failed_repeated_and_late_schedules(vendor: Vendor, lake: Path, r
     for stream in source.streams:
         done = commits(lake, source, stream)
         print(stream, [span(record) for record in done])
-        assert [span(record)[1] for record in done] == ["1.00", "5.00", "7.00", "9.00", "8.00", "10.00"]
+        # What the failed run had begun is finished by the next one, ahead of its own.
+        assert [span(record)[1] for record in done] == ["1.00", "5.00", "6.00", "7.00", "9.00", "8.00", "10.00"]
         assert len({record.window for record in done}) == len(done)
         assert gaps(done) == []
         truth, rows = vendor.truth(stream), table(lake, source, stream)

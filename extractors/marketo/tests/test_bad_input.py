@@ -229,7 +229,7 @@ def test_bad_input_ends_the_run_with_one_clear_line_and_the_next_run_has_the_tru
     sandbox.faults(*row.faults)
     with pytest.MonkeyPatch.context() as patch:
         if "timed out" in row.says:
-            patch.setattr("transload.http_client.READ_SECONDS", 1.0)
+            patch.setattr("transload.http_client.READ_SECONDS", 0.3)
         for variable, value in row.environment.items():
             patch.delenv(variable)
             if value is not None:
