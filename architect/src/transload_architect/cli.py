@@ -1,0 +1,69 @@
+"""The ``architect`` command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from transload_architect import __version__
+
+
+@click.group(context_settings={"max_content_width": 110})
+@click.version_option(__version__, prog_name="architect")
+def main() -> None:
+    """Plans a pipeline on Airflow, makes it, checks it, and documents it.
+
+    Exit codes: 0, done; 1, something was found or is stale; 2, what was asked for cannot be done, and the message says why.
+    """
+
+
+@main.command()
+@click.argument("paths", nargs=-1, type=click.Path(exists=True, path_type=Path))
+@click.option("--output", type=click.Choice(["text", "json", "sarif"]), default="text", show_default=True)
+@click.option("--no-ruff", is_flag=True, help="Leave out ruff's rules for Airflow (AIR).")
+def check(paths: tuple[Path, ...], output: str, no_ruff: bool) -> None:
+    """Hold Python files against the rules, without running them.
+
+    PATHS are files and folders; without any, those of `paths` in [tool.architect.check] of the nearest pyproject.toml (default: dags). What
+    is wrong on purpose is silenced in its line with a reason: # architect: ignore[ARC104] reason.
+    """
+    from dataclasses import replace
+
+    from transload_architect.check.config import ConfigError, find_config
+    from transload_architect.check.report import as_json, as_sarif, as_text
+    from transload_architect.check.run import check as run
+
+    try:
+        config, top = find_config(Path.cwd())
+        config = replace(config, ruff=config.ruff and not no_ruff)
+        chosen = paths or tuple(top / one for one in config.paths)
+        missing = [one for one in chosen if not one.exists()]
+        if missing:
+            raise click.UsageError(f"there is no {missing[0]}: name what to check, or set paths in [tool.architect.check]")
+        report = run(chosen, top, config)
+    except ConfigError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo({"text": as_text, "json": as_json, "sarif": as_sarif}[output](report))
+    sys.exit(1 if report.fails(config) else 0)
+
+
+@main.command()
+@click.argument("rule", required=False)
+def rules(rule: str | None) -> None:
+    """List the rules of `check`, or explain one."""
+    from transload_architect.check.pages import pages
+    from transload_architect.check.rules import BY_ID, RULES
+
+    if rule is None:
+        for one in RULES:
+            click.echo(f"{one.id}  {one.severity:<7}  {one.title}")
+    elif rule.upper() in BY_ID:
+        click.echo(pages()[f"{rule.upper()}.md"])
+    else:
+        raise click.UsageError(f"there is no rule {rule}: `architect rules` lists all")
+
+
+if __name__ == "__main__":
+    main()
