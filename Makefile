@@ -36,8 +36,8 @@ cluster-demo: setup ## The chart on the cluster of KUBECONFIG, with sandboxes: e
 cluster-demo-end: setup ## Remove it
 	@$(PY) -m tools.cluster_demo --end
 
-lint: setup ## Check style, types and Dockerfiles
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile
+lint: setup ## Check style, types, Dockerfiles, and DAGs by the architect's rules
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile && .venv/bin/architect check
 
 format: setup ## Rewrite the code in the project's style
 	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .

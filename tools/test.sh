@@ -30,7 +30,7 @@ await() {
 
 for name in "$@"; do
   case $name in
-    extractors) part extractors .venv/bin/python -n 2 extractors tests/pipeline tests/sandbox tests/repository ;;
+    extractors) part extractors .venv/bin/python -n 2 extractors architect tests/pipeline tests/sandbox tests/repository ;;
     dbt) begin dbt .venv-dbt/bin/python tests/dbt ;;
     dags) begin dags .venv-airflow/bin/python tests/dags ;;
     helm) begin helm .venv-helm/bin/python tests/helm ;;

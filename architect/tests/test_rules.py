@@ -46,4 +46,4 @@ def test_a_bad_example_is_silent_when_it_says_why(rule: Rule, tmp_path: Path) ->
 def test_ids_are_unique_and_texts_are_whole() -> None:
     assert len({rule.id for rule in RULES}) == len(RULES)
     for rule in RULES:
-        assert rule.reason.endswith(".") and rule.fix.endswith("."), rule.id
+        assert (rule.reason[-1], rule.fix[-1]) == (".", "."), rule.id

@@ -26,8 +26,8 @@ def main() -> None:
 def check(paths: tuple[Path, ...], output: str, no_ruff: bool) -> None:
     """Hold Python files against the rules, without running them.
 
-    PATHS are files and folders; without any, those of `paths` in [tool.architect.check] of the nearest pyproject.toml (default: dags). What
-    is wrong on purpose is silenced in its line with a reason: # architect: ignore[ARC104] reason.
+    PATHS are files and folders; without any, those of `paths` in [tool.architect.check] of the nearest pyproject.toml
+    (default: dags). What is wrong on purpose is silenced in its line with a reason: # architect: ignore[ARC104] reason.
     """
     from dataclasses import replace
 
@@ -41,7 +41,9 @@ def check(paths: tuple[Path, ...], output: str, no_ruff: bool) -> None:
         chosen = paths or tuple(top / one for one in config.paths)
         missing = [one for one in chosen if not one.exists()]
         if missing:
-            raise click.UsageError(f"there is no {missing[0]}: name what to check, or set paths in [tool.architect.check]")
+            raise click.UsageError(
+                f"there is no {missing[0]}: name what to check, or set paths in [tool.architect.check]"
+            )
         report = run(chosen, top, config)
     except ConfigError as error:
         raise click.UsageError(str(error)) from None

@@ -46,8 +46,27 @@ class Config:
     fail_on: Severity = "warning"
     ruff: bool = True
     heavy_imports: tuple[str, ...] = (
-        *("pandas", "numpy", "polars", "pyarrow", "scipy", "sklearn", "tensorflow", "torch", "matplotlib", "transformers"),
-        *("boto3", "botocore", "snowflake.connector", "snowflake.snowpark", "google.cloud", "googleapiclient", "pyspark"),
+        *(
+            "pandas",
+            "numpy",
+            "polars",
+            "pyarrow",
+            "scipy",
+            "sklearn",
+            "tensorflow",
+            "torch",
+            "matplotlib",
+            "transformers",
+        ),
+        *(
+            "boto3",
+            "botocore",
+            "snowflake.connector",
+            "snowflake.snowpark",
+            "google.cloud",
+            "googleapiclient",
+            "pyspark",
+        ),
         *("dbt", "great_expectations", "docker", "sqlalchemy", "duckdb", "openai", "selenium"),
     )
     slow_providers: tuple[str, ...] = ("airflow.providers.cncf.kubernetes",)

@@ -8,8 +8,14 @@ from transload_architect.check.rule import Example, Rule, example_files
 from transload_architect.check.rules import RULES
 
 _FAMILIES = {
-    "0": "Files and comments", "1": "What parsing runs", "2": "DAGs", "3": "Tasks", "4": "Pods", "5": "Folders, names, size", "6": "Secrets",
-}  # fmt: skip
+    "0": "Files and comments",
+    "1": "What parsing runs",
+    "2": "DAGs",
+    "3": "Tasks",
+    "4": "Pods",
+    "5": "Folders, names, size",
+    "6": "Secrets",
+}
 
 
 def pages() -> dict[str, str]:
@@ -19,18 +25,25 @@ def pages() -> dict[str, str]:
 
 def _index() -> str:
     lines = [
-        "# The rules of `architect check`\n\nMade by `make docs` from the rules themselves; a test checks that each finds its bad example, and "
-        "nothing in its good one. How to use them: [docs/architect.md](../architect.md).\n"
+        "# The rules of `architect check`\n\nMade by `make docs` from the rules themselves; a test checks that each finds its bad example, "
+        "and nothing in its good one. How to use them: [docs/architect.md](../architect.md).\n"
     ]
     for digit, family in _FAMILIES.items():
         lines.append(f"\n## {family}\n\n| rule | severity | what it is against |\n|---|---|---|\n")
-        lines += [f"| [{rule.id}]({rule.id}.md) | {rule.severity} | {rule.title} |\n" for rule in RULES if rule.id[3] == digit]
-    lines.append("\nruff's rules AIR001 to AIR321 (imports and arguments that Airflow 3 removed or moved) are asked as well, where ruff has them stable.\n")
+        lines += [
+            f"| [{rule.id}]({rule.id}.md) | {rule.severity} | {rule.title} |\n" for rule in RULES if rule.id[3] == digit
+        ]
+    lines.append(
+        "\nruff's rules AIR001 to AIR321 (imports and arguments that Airflow 3 removed or moved) are asked as well, where ruff has "
+        "them stable.\n"
+    )
     return "".join(lines)
 
 
 def _page(rule: Rule) -> str:
-    options = "".join(f"With `{name} = {_toml(value)}` in `[tool.architect.check]`:\n\n" for name, value in rule.options.items())
+    options = "".join(
+        f"With `{name} = {_toml(value)}` in `[tool.architect.check]`:\n\n" for name, value in rule.options.items()
+    )
     return (
         f"# {rule.id}: {rule.title}\n\nSeverity: {rule.severity}. Made by `make docs`. All rules: [README.md](README.md).\n\n"
         f"{rule.reason}\n\n**Instead:** {rule.fix}\n\n## Found\n\n{options}{''.join(_code(rule.bad))}"

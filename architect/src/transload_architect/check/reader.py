@@ -280,9 +280,7 @@ class _Reader:
         call = node.decorator_list[at]
         arguments, stars = context.scope.arguments(call) if isinstance(call, ast.Call) else ({}, ())
         place = node.lineno, node.col_offset + 1
-        self._tasks.append(
-            Task(f"@{decorator}", node.name, *place, arguments, stars, context.dag, context.grouped)
-        )
+        self._tasks.append(Task(f"@{decorator}", node.name, *place, arguments, stars, context.dag, context.grouped))
 
 
 def _within(context: _Context, *, dag: str = "", grouped: bool = False) -> _Context:
@@ -312,6 +310,4 @@ def _runs_elsewhere(test: ast.expr) -> bool:
 def _mentions(lines: list[str]) -> list[Spot]:
     """Where a file relies on the data interval having a width."""
     words = ("data_interval_start", "data_interval_end", "prev_data_interval")
-    return [
-        Spot(n, line.index(word) + 1, word) for n, line in enumerate(lines, 1) for word in words if word in line
-    ]
+    return [Spot(n, line.index(word) + 1, word) for n, line in enumerate(lines, 1) for word in words if word in line]

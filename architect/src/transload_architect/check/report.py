@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from transload_architect import __version__
 from transload_architect.check.config import SEVERITIES
-from transload_architect.check.rule import Finding
 from transload_architect.check.rules import BY_ID, RULES
 from transload_architect.check.run import Report
 
@@ -83,4 +82,6 @@ def as_sarif(report: Report) -> str:
         for one in report.findings
     ]
     run = {"tool": {"driver": {"name": "architect", "version": __version__, "rules": rules}}, "results": results}
-    return json.dumps({"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}, indent=1)
+    return json.dumps(
+        {"$schema": "https://json.schemastore.org/sarif-2.1.0.json", "version": "2.1.0", "runs": [run]}, indent=1
+    )

@@ -29,7 +29,17 @@ def ruff_findings(paths: Sequence[Path], top: Path) -> list[Finding]:
 
 def _run(paths: Sequence[Path]) -> list[dict[str, Any]]:
     # Without the project's own ruff configuration: it may leave files out, and it says nothing of these rules.
-    command = [sys.executable, "-m", "ruff", "check", "--isolated", "--no-cache", "--select=AIR", "--output-format=json", "--exit-zero"]
+    command = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--isolated",
+        "--no-cache",
+        "--select=AIR",
+        "--output-format=json",
+        "--exit-zero",
+    ]
     try:
         done = subprocess.run(  # noqa: S603 - our own command
             [*command, "--", *map(str, paths)], capture_output=True, text=True, check=False
@@ -38,7 +48,9 @@ def _run(paths: Sequence[Path]) -> list[dict[str, Any]]:
         return answer
     except (OSError, ValueError):
         reason = (done.stderr.strip().splitlines() or ["no answer"])[-1]
-        raise ConfigError(f"ruff cannot be run ({reason}): install it, or set ruff = false in [tool.architect.check]") from None
+        raise ConfigError(
+            f"ruff cannot be run ({reason}): install it, or set ruff = false in [tool.architect.check]"
+        ) from None
 
 
 def _is_air(one: dict[str, Any]) -> bool:

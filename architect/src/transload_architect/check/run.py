@@ -14,9 +14,9 @@ from transload_architect.check.config import SEVERITIES, Config, ConfigError
 from transload_architect.check.facts import FileFacts, Ignore
 from transload_architect.check.project import Project
 from transload_architect.check.reader import read_file
+from transload_architect.check.ruff import ruff_findings
 from transload_architect.check.rule import Finding, Rule, Seen
 from transload_architect.check.rules import BY_ID, RULES
-from transload_architect.check.ruff import ruff_findings
 
 _NEVER = {".git", ".tox", "node_modules", "__pycache__", "site-packages", ".mypy_cache", ".ruff_cache"}
 _ENOUGH_FOR_PROCESSES = 150
@@ -59,7 +59,9 @@ def check(paths: Sequence[Path], top: Path, config: Config) -> Report:
         *(ruff_findings([path for _, path in files], top) if config.ruff and files else ()),
     ]
     kept = [*_without_silenced(found, project, config)]
-    return Report(tuple(sorted(set(kept), key=lambda one: (one.path, one.line, one.rule, one.column, one.message))), len(files))
+    return Report(
+        tuple(sorted(set(kept), key=lambda one: (one.path, one.line, one.rule, one.column, one.message))), len(files)
+    )
 
 
 def _demand_rules(config: Config) -> None:

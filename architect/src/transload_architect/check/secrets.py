@@ -23,12 +23,13 @@ _KINDS = {
     "url": "an address with a password",
 }
 _NAME = re.compile(
-    r"(?:^|_)(?:password|passwd|pwd|secret|secret_key|client_secret|api_?key|access_key|auth_token|access_token|private_key|token)$",
+    r"(?:^|_)(?:password|passwd|pwd|secret|secret_key|client_secret|api_?key|access_key|(?:auth|access|api|bearer|refresh)_token|private_key|(?<!_)token)$",
     re.IGNORECASE,
 )
 # A name, a path, a template, a sentence and a placeholder are no secrets.
 _NO_SECRET = re.compile(
-    r"[A-Za-z_]*|.*[{}<>$ ].*|/.*|.*\*{3}.*|(?:x+|\.+|-+)|(?i:change[-_ ]?me.*|your[-_ ].*|example.*|dummy.*|test.*|none|null|.*placeholder.*)"
+    r"[A-Za-z_]*|.*[{}<>$ ].*|/.*|.*\*{3}.*|(?:x+|\.+|-+)|"
+    r"|(?i:change[-_ ]?me.*|your[-_ ].*|example.*|dummy.*|test.*|none|null|.*placeholder.*)"
 )
 
 
@@ -44,24 +45,31 @@ def is_secret_value(text: str) -> bool:
 
 def secrets_of(tree: ast.Module) -> Iterator[Spot]:
     """Every secret of a file; the secret itself is not quoted."""
+    prose: set[int] = set()  # of docstrings and other texts that stand alone
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = node.value
-            if ("-" in text or "_" in text or "://" in text or "A" in text) and (found := _FORMS.search(text)):
-                if not (found["password"] and _NO_SECRET.fullmatch(found["password"])) or found.lastgroup != "url":
-                    yield Spot(node.lineno, node.col_offset + 1, _KINDS[_kind(found)])
+        if isinstance(node, ast.Expr):
+            prose.add(id(node.value))
+        elif isinstance(node, ast.Constant):
+            if isinstance(node.value, str) and id(node) not in prose and (kind := _kind(node.value)):
+                yield Spot(node.lineno, node.col_offset + 1, kind)
         else:
             yield from _by_name(node)
 
 
-def _kind(found: re.Match[str]) -> str:
-    return next(name for name in _KINDS if found[name])
+def _kind(text: str) -> str:
+    """What kind of secret a text has the form of; empty for none, and for an address whose password is a placeholder."""
+    found = _FORMS.search(text)
+    if found is None or (found["password"] and _NO_SECRET.fullmatch(found["password"])):
+        return ""
+    return next(_KINDS[name] for name in _KINDS if found[name])
 
 
 def _by_name(node: ast.AST) -> Iterator[Spot]:
     pairs: list[tuple[str, ast.expr | None]] = []
     match node:
-        case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value):
+        case (
+            ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value)
+        ):
             pairs = [(name, value)]
         case ast.keyword(arg=str() as name, value=value):
             pairs = [(name, value)]
@@ -72,6 +80,7 @@ def _by_name(node: ast.AST) -> Iterator[Spot]:
                 if isinstance(key, ast.Constant) and isinstance(key.value, str)
             ]
     for name, value in pairs:
-        if isinstance(value, ast.Constant) and isinstance(value.value, str) and is_secret_name(name):
-            if is_secret_value(value.value) and not _FORMS.search(value.value):
-                yield Spot(value.lineno, value.col_offset + 1, f"the value of {name}")
+        text = value.value if isinstance(value, ast.Constant) and isinstance(value.value, str) else ""
+        if is_secret_name(name) and is_secret_value(text) and not _FORMS.search(text):
+            assert value is not None
+            yield Spot(value.lineno, value.col_offset + 1, f"the value of {name}")

@@ -35,7 +35,7 @@ def _is_nobodys(given: Given, defaults: Given) -> bool:
     return not given.open and (defaults.lacks("owner") or defaults.constant("owner") == "airflow")
 
 
-def _floods(given: Given, defaults: Given) -> bool:
+def _floods(given: Given, _defaults: Given) -> bool:
     return given.constant("catchup") is True and given.lacks("max_active_runs")
 
 

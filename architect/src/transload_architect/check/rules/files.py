@@ -23,7 +23,7 @@ def _unreasoned(project: Project) -> Iterator[Seen]:
                 yield Seen(file.path, one.line, 1, f"{', '.join(one.rules)} is ignored, and nobody will know why")
 
 
-def _found_by_run(project: Project) -> Iterator[Seen]:
+def _found_by_run(_project: Project) -> Iterator[Seen]:
     return iter(())
 
 

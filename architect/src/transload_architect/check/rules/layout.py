@@ -10,12 +10,24 @@ from transload_architect.check.project import Project
 from transload_architect.check.rule import Rule, Seen
 
 _STEM = re.compile(r"[a-z][a-z0-9_]*|__init__")
-_TAKEN = sys.stdlib_module_names | {"airflow", "kubernetes", "docker", "dbt", "boto3", "requests", "pandas", "numpy", "snowflake", "google"}
+_TAKEN = sys.stdlib_module_names | {
+    "airflow",
+    "kubernetes",
+    "docker",
+    "dbt",
+    "boto3",
+    "requests",
+    "pandas",
+    "numpy",
+    "snowflake",
+    "google",
+}
 
 
 def _names(project: Project) -> Iterator[Seen]:
     for file in project.dag_files:
-        for part in file.path.removesuffix(".py").split("/"):
+        # The file and its folder: what lies above may be anybody's.
+        for part in file.path.removesuffix(".py").split("/")[-2:]:
             if part not in ("..", ".") and not _STEM.fullmatch(part) and not part.startswith((".", "_")):
                 yield Seen(file.path, 1, 1, f"{part!r} is not lower_case_with_underscores")
 

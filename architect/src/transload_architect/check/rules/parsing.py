@@ -59,8 +59,10 @@ def _unnamed(project: Project) -> Iterator[Seen]:
 
 
 _BEGIN = "from datetime import timedelta\n\nfrom airflow.sdk import DAG, task\n{imports}\n"
-_TASK = '\n\n@task(retries=3, execution_timeout=timedelta(hours=1))\ndef load():\n{body}'
-_HELPER = {"dags/common/helpers.py": "import requests\n\n\ndef rates():\n    return requests.get('https://rates').json()\n"}
+_TASK = "\n\n@task(retries=3, execution_timeout=timedelta(hours=1))\ndef load():\n{body}"
+_HELPER = {
+    "dags/common/helpers.py": "import requests\n\n\ndef rates():\n    return requests.get('https://rates').json()\n"
+}
 
 RULES = (
     Rule(
