@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -70,3 +73,17 @@ def spec() -> Callable[..., dict[str, Any]]:
         }
 
     return make
+
+
+@pytest.fixture(scope="session")
+def real_dags(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The DAG objects of this repository: read once, also by several test processes."""
+    from transload_architect.documents.dag_objects import read_dags
+
+    kept = tmp_path_factory.getbasetemp().parent / "architect-dags.json"
+    with kept.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if "PYTEST_XDIST_WORKER" not in os.environ or not kept.exists():
+            kept.write_text(json.dumps(read_dags(ROOT / "dags", ROOT / ".venv-airflow" / "bin" / "python")))
+        found: dict[str, Any] = json.loads(kept.read_text())
+    return found

@@ -157,16 +157,16 @@ def test_links_that_lead_nowhere_are_a_finding_too(tmp_path: Path) -> None:
     assert read_file(tmp_path / "dag.py", "dag.py").error is not None
 
 
-def test_a_thousand_dag_files_take_no_ten_seconds(airflow_examples: Path, tmp_path: Path) -> None:
-    """Processor time of all processes, divided by two cores: what else runs on the machine should not matter."""
+def test_a_thousand_dag_files_would_take_no_ten_seconds(airflow_examples: Path, tmp_path: Path) -> None:
+    """A quarter of them; processor time of all processes, divided by two cores, so that what else runs matters little."""
     sources = sorted(airflow_examples.glob("*.py"))
-    for n in range(1000):
+    for n in range(250):
         folder = tmp_path / f"folder{n // 50}"
         folder.mkdir(exist_ok=True)
         shutil.copy(sources[n % len(sources)], folder / f"dag_{n}.py")
     before = _cpu()
-    assert check([tmp_path], tmp_path, Config()).files == 1000
-    assert (_cpu() - before) / 2 <= 10.0
+    assert check([tmp_path], tmp_path, Config()).files == 250
+    assert (_cpu() - before) / 2 <= 2.5
 
 
 def _cpu() -> float:

@@ -67,5 +67,26 @@ def rules(rule: str | None) -> None:
         raise click.UsageError(f"there is no rule {rule}: `architect rules` lists all")
 
 
+@main.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--json", "as_machine", is_flag=True, help="For machines.")
+def design(spec: Path, as_machine: bool) -> None:
+    """Make an architecture of a SPEC, with the arithmetic and the rule of every recommendation.
+
+    Exit code 1: some of what the specification asks for cannot be met; the page says what would make it possible.
+    """
+    from transload_architect.design.machine import as_json
+    from transload_architect.design.markdown import as_markdown
+    from transload_architect.design.plan import make_plan
+    from transload_architect.design.spec import SpecError, read_spec
+
+    try:
+        plan = make_plan(read_spec(spec))
+    except SpecError as error:
+        raise click.UsageError(str(error)) from None
+    click.echo(as_json(plan) if as_machine else as_markdown(plan))
+    sys.exit(1 if plan.problems else 0)
+
+
 if __name__ == "__main__":
     main()

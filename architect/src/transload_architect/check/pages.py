@@ -25,8 +25,8 @@ def pages() -> dict[str, str]:
 
 def _index() -> str:
     lines = [
-        "# The rules of `architect check`\n\nMade by `make docs` from the rules themselves; a test checks that each finds its bad example, "
-        "and nothing in its good one. How to use them: [docs/architect.md](../architect.md).\n"
+        "# The rules of `architect check`\n\nMade by `make docs` from the rules themselves; a test checks that each finds "
+        "its bad example, and nothing in its good one. How to use them: [docs/architect.md](../architect.md).\n"
     ]
     for digit, family in _FAMILIES.items():
         lines.append(f"\n## {family}\n\n| rule | severity | what it is against |\n|---|---|---|\n")
