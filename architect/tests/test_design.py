@@ -181,7 +181,7 @@ def test_schedules_are_written_as_cron_has_them(schedule: Schedule, cron: str, r
 @pytest.mark.parametrize(
     ("path", "value", "says"),
     [
-        ("source", "Acme Shop", "source is 'Acme Shop': it must be lower case, digits and underscores"),
+        ("source", "Acme Shop", "source is 'Acme Shop': it must be lower case and digits, such as acme"),
         ("source", None, "source is missing"),
         ("time_zone", "Mars/Base", "it must be an IANA time zone"),
         ("colour", "red", "colour is unknown here: there may be call, consumers,"),

@@ -88,5 +88,34 @@ def design(spec: Path, as_machine: bool) -> None:
     sys.exit(1 if plan.problems else 0)
 
 
+@main.command()
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="Top of the repository (default: here).",
+)
+def new(spec: Path, root: Path) -> None:
+    """Make a source of a SPEC: extractor, sandbox, DAGs, staging models, tests, and the lines that others need for it.
+
+    What stands in the way is not overwritten: then nothing is written at all. Prints what is left for a person to do.
+    """
+    from transload_architect.design.plan import make_plan
+    from transload_architect.design.spec import SpecError, read_spec
+    from transload_architect.scaffold.edits import ScaffoldError
+    from transload_architect.scaffold.make import make_source
+
+    try:
+        made = make_source(make_plan(read_spec(spec)), spec, root.resolve())
+    except (SpecError, ScaffoldError) as error:
+        raise click.UsageError(str(error)) from None
+    for path in made.written:
+        click.echo(f"wrote {path}")
+    click.echo(f"{len(made.written)} files written, {len(made.unchanged)} were so already. Left to do:")
+    for n, one in enumerate(made.left, 1):
+        click.echo(f"{n}. {one}")
+
+
 if __name__ == "__main__":
     main()

@@ -195,7 +195,11 @@ def parse_spec(data: Any, name: str = "spec") -> Spec:
     """
     problems = Problems(name)
     top = Table(data, "", problems)
-    source = top.word("source", r"[a-z][a-z0-9_]*", "lower case, digits and underscores, such as acme_shop")
+    source = top.word(
+        "source",
+        r"[a-z][a-z0-9]*",
+        "lower case and digits, such as acme: it names a command, a module, a table and a Secret",
+    )
     limits = _limits(top.table("limits"))
     streams = {key: _stream(key, table) for key, table in top.tables("streams", r"[A-Za-z][A-Za-z0-9_]*")}
     schedules = tuple(_schedule(key, table) for key, table in top.tables("schedules", r"[a-z][a-z_]*", required=False))
