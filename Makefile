@@ -45,9 +45,11 @@ format: setup ## Rewrite the code in the project's style
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
-docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
+docs: setup ## Write the generated files anew: command reference, chart's README, dbt's, architecture, the architect's rules
 	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \
 	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
+	@DBT_TARGET=duckdb TRANSLOAD_DESTINATION=. .venv-dbt/bin/dbt --quiet parse --project-dir dbt --profiles-dir dbt --no-partial-parse
+	@.venv/bin/architect docs --manifest dbt/target/manifest.json
 
 lock: setup ## Choose the versions of all dependencies anew
 	@for file in requirements/*.in; do \

@@ -117,5 +117,40 @@ def new(spec: Path, root: Path) -> None:
         click.echo(f"{n}. {one}")
 
 
+@main.command()
+@click.option(
+    "--root",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    help="Top of the repository (default: here).",
+)
+@click.option(
+    "--airflow-python",
+    type=click.Path(path_type=Path),
+    help="An interpreter with Airflow (default: .venv-airflow/bin/python of the repository).",
+)
+@click.option(
+    "--manifest", type=click.Path(path_type=Path), help="dbt's manifest.json; else the lineage that was kept of it."
+)
+@click.option("--check", "only_check", is_flag=True, help="Write nothing; exit code 1 where a document is stale.")
+def docs(root: Path, airflow_python: Path | None, manifest: Path | None, only_check: bool) -> None:
+    """Write docs/architecture and docs/rules: from the DAG objects, dbt's manifest and the sources' declarations.
+
+    Exit code 1: a DAG file could not be imported (the page says which), or, with --check, a document is stale.
+    """
+    from transload_architect.design.spec import SpecError
+    from transload_architect.documents.dag_objects import DagsUnreadable
+    from transload_architect.documents.lineage import LineageError
+    from transload_architect.documents.run import refresh
+
+    try:
+        done = refresh(root.resolve(), airflow_python, manifest, only_check=only_check)
+    except (SpecError, DagsUnreadable, LineageError) as error:
+        raise click.UsageError(str(error)) from None
+    for line in done.lines:
+        click.echo(line, err=done.failed)
+    sys.exit(1 if done.failed else 0)
+
+
 if __name__ == "__main__":
     main()

@@ -102,8 +102,8 @@ def _generate(source: str, root: Path) -> None:
         ["-m", "tools.chart_readme"],
         ["dbt/generate.py", source, "--command", command],
         # An import more may belong elsewhere, and a list may have become too long for its line.
-        ["-m", "ruff", "check", "--quiet", "--select=I", "--fix", *edited_python],
-        ["-m", "ruff", "format", "--quiet", *edited_python],
+        ["-m", "ruff", "check", "--quiet", "--no-cache", "--select=I", "--fix", *edited_python],
+        ["-m", "ruff", "format", "--quiet", "--no-cache", *edited_python],
     ):
         done = subprocess.run(  # noqa: S603 - our own commands
             [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
@@ -124,7 +124,8 @@ def _left(plan: Plan) -> Iterator[str]:
         yield "keep to the limits: extractors/pestroutes/src/pestroutes/pace.py shows how, where answers tell what is left"
     multiple = [name for name, one in spec.streams.items() if len(one.found_by) > 1]
     if multiple:
-        yield f"{', '.join(multiple)}: changes show in several fields; the client asks for a span of changes once, so look whether that finds all"
+        yield f"{', '.join(multiple)}: changes show in several fields, and the client asks once; look whether that finds all"
     yield f"dbt/models/staging/{source}/guarantees.toml: what the vendor guarantees; then marts"
-    yield f"Secret transload-{source} with {source.upper()}_BASE_URL and {source.upper()}_TOKEN in each environment"
+    prefix = source.upper()
+    yield f"Secret transload-{source} with {prefix}_BASE_URL and {prefix}_TOKEN; then enabled: true in helm/values.yaml"
     yield "README.md, docs/operations.md, CHANGELOG.md: a line each"
