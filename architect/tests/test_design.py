@@ -22,6 +22,8 @@ from transload_architect.design.spec import Schedule, SpecError, parse_spec, rea
 
 ROOT = Path(__file__).parents[2]
 SPECS = sorted(ROOT.glob("dags/*/spec.yaml"))
+# Importing Airflow takes eight seconds, and on a busy machine minutes.
+pytestmark = pytest.mark.timeout(400)
 Make = Callable[..., dict[str, Any]]
 
 
