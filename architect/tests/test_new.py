@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
 # What making and trying a source needs of the repository.
 COPIED = ("conftest.py", "pyproject.toml", "Makefile", "docker-bake.hcl", "dags", "dbt", "helm", "tools", "requirements",
-          "docs/cli", "extractors/pestroutes/README.md", "extractors/marketo/README.md", "tests/sandbox/src", "tests/repository")  # fmt: skip
+          "docs/cli", "extractors/pestroutes/README.md", "extractors/marketo/README.md", "tests/sandbox/src", "tests/repository", "tests/dags")  # fmt: skip
 
 
 def copy(folder: Path) -> Path:

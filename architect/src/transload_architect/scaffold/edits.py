@@ -89,9 +89,23 @@ def _staleness(text: str, plan: Plan) -> str:
 def _sandbox(text: str, plan: Plan) -> str:
     source = plan.spec.source
     made = class_name(source)
-    text = _after(text, r"^from sandbox\.\w[\w.]* import .*\n", f"from sandbox.{source} import {made}Sandbox\n")
-    command = fill("sandbox_command.py", {"source": source, "title": plan.spec.title, "class_name": made})
+    text = _after(
+        text,
+        r"^from sandbox\.\w[\w.]* import .*\n",
+        f"from sandbox.{source} import NOW as {source.upper()}_NOW\nfrom sandbox.{source} import {made}Sandbox\n",
+    )
+    words = {"source": source, "title": plan.spec.title, "class_name": made, "upper": source.upper()}
+    command = fill("sandbox_command.py", words)
     return text.replace("def serve(", command + "def serve(", 1)
+
+
+def _windows(text: str, plan: Plan) -> str:
+    spec = plan.spec
+    changing = [one for one in spec.streams.values() if one.found_by][:2]
+    streams = ", ".join(f'"{one.name}": ("{one.primary_key[0]}", "{one.found_by[0]}")' for one in changing)
+    token = f'{{"{spec.source.upper()}_TOKEN": "token"}}'
+    entry = f'    Source("{spec.source}", {{{streams}}}, ("--records", "300"), "refused", {token}),\n'
+    return text.replace(")\n\nDAG_FILE = ", f"{entry})\n\nDAG_FILE = ", 1)
 
 
 EDITS: Mapping[str, Edit] = {
@@ -103,6 +117,7 @@ EDITS: Mapping[str, Edit] = {
     "Makefile": _makefile,
     "tests/repository/test_repository.py": _staleness,
     "tests/sandbox/src/sandbox/cli.py": _sandbox,
+    "tests/dags/test_windows.py": _windows,
 }
 
 

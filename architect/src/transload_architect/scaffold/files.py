@@ -34,7 +34,7 @@ def new_files(plan: Plan, *, with_kit: bool) -> dict[str, str]:
         f"dbt/models/staging/{source}/guarantees.toml": "guarantees.toml",
     }
     if with_kit:
-        made[f"{package}/tests/test_faults.py"] = "test_faults.py"
+        made[f"{package}/tests/test_kit.py"] = "test_kit.py"
     found = {path: fill(name, words) for path, name in made.items()}
     found[f"{package}/src/{source}/py.typed"] = ""
     found[f"{package}/src/{source}/streams.py"] = fill("streams.py", {**words, "streams": "".join(_streams(plan))})
