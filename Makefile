@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench docs lock clean
+.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format bench docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -20,6 +20,10 @@ airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and s
 
 test: setup ## Run all tests but those of the images and on a cluster
 	@sh tools/test.sh $(PARTS)
+
+test-browser: setup ## Look at the page of the architecture in a real browser; installs Debian's Chromium where there is none
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; } >/dev/null
+	@sh tools/test.sh browser
 
 images: ## Build the images with plain docker
 	@sh tools/images.sh
