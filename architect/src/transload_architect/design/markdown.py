@@ -107,7 +107,7 @@ def mermaid(run: RunPlan, plan: Plan) -> str:
         "flowchart LR",
         f'  subgraph extract["extract: pool {plan.spec.source}, {plan.pool_slots} slots"]',
     ]
-    lines += [f"    {load.stream}" for load in run.loads]
+    lines += [f'    s_{load.stream}["{load.stream}"]' for load in run.loads]
     lines += ["  end", '  extract --> dbt["dbt: pool dbt, 1 slot"]', "```\n\n"]
     return "\n".join(lines)
 

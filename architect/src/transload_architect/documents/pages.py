@@ -177,7 +177,9 @@ def _lineage(
 
 
 def _marts_mermaid(marts: Mapping[str, Sequence[str]]) -> str:
-    lines = ["flowchart LR"] + [f"  {table} --> {mart}" for mart, tables in sorted(marts.items()) for table in tables]
+    lines = ["flowchart LR"] + [
+        f'  s_{table}["{table}"] --> m_{mart}["{mart}"]' for mart, tables in sorted(marts.items()) for table in tables
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -242,7 +244,7 @@ def _tasks(dag: Dag) -> Picture:
     names = [task["stream"] for task in dag["tasks"] if task["stream"]]
     after = [task["id"] for task in dag["tasks"] if not task["stream"]]
     group = f"extract: {len(names)} tasks, pool {dag['tasks'][0]['pool']}"
-    lines = ["flowchart LR", f'  subgraph extract["{group}"]', *(f"    {name}" for name in names), "  end"]
+    lines = ["flowchart LR", f'  subgraph extract["{group}"]', *(f'    s_{name}["{name}"]' for name in names), "  end"]
     lines += [f"  extract --> {re.sub(r'[^0-9A-Za-z_]', '_', name)}" for name in after]
     return Picture(tasks_svg(group, names, after), mermaid="\n".join(lines) + "\n")
 
