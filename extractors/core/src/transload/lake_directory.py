@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable
 from transload.lake import ObjectInfo, PreconditionFailed, Stored
+from transload.steps import Step, reached
 
 _TEMPORARY = ".tmp"
 _PIECE = 1 << 20
@@ -57,7 +58,7 @@ class DirectoryLake:
                     raise PreconditionFailed(key)
                 writer = _FileWriter(path, key)
                 try:
-                    writer.write(data)
+                    writer.store(data)
                     writer.close()
                 except BaseException:
                     writer.abort()
@@ -152,6 +153,10 @@ class _FileWriter:
         self._file = self._temporary.open("xb", buffering=0)
 
     def write(self, data: bytes) -> None:
+        self.store(data)
+        reached(Step.MID_UPLOAD)
+
+    def store(self, data: bytes) -> None:
         with _explaining("write", self._key):
             rest = memoryview(data)
             while rest:

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable
 from transload.lake import ObjectInfo, PreconditionFailed, Stored
+from transload.steps import Step, reached
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -161,6 +162,7 @@ class _MultipartWriter:
     def close(self) -> None:
         with _explaining(self._url, self._where["Key"]):
             if self._upload_id is None:
+                reached(Step.MID_UPLOAD)
                 self._s3.put_object(Body=bytes(self._buffer), **self._where)
             else:
                 if self._buffer:
@@ -208,6 +210,7 @@ class _MultipartWriter:
         assert self._upload_id is not None
         body: Any = piece
         answer = self._s3.upload_part(Body=body, PartNumber=number, UploadId=self._upload_id, **self._where)
+        reached(Step.MID_UPLOAD)
         return answer["ETag"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from transload.lake import Lake, PreconditionFailed
 from transload.layout import StreamKeys, commit_records, load_id_of, open_checkpoints
 from transload.records import Checkpoint, read, write
+from transload.steps import Step, reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +72,15 @@ def prune_stream(lake: Lake, keys: StreamKeys, before: datetime, *, dry_run: boo
         found for found in lake.list(keys.root) if found.modified < before and not needed.covers(found.key, keys)
     ]
     if not dry_run:
-        lake.delete(stale)
-        lake.delete(found.key for found in removed)
+        lake.delete(_removing([*stale, *(found.key for found in removed)]))
     uploads = lake.unfinished(keys.root, before, remove=not dry_run)
     return Pruned(keys.stream, len(removed), sum(found.size for found in removed), len(stale), uploads)
+
+
+def _removing(keys: list[str]) -> Iterator[str]:
+    for key in keys:
+        reached(Step.DURING_PRUNE)
+        yield key
 
 
 def _fenced(lake: Lake, key: str, before: datetime) -> bool:

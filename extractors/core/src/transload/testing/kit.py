@@ -1,0 +1,29 @@
+"""The kit: everything that is tested of every source, as one class of tests.
+
+::
+
+    from transload.testing.kit import SourceUnderTest, kit
+
+    TestCustomer = kit(SourceUnderTest("pestroutes.cli:SOURCE", "customer", ...))
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transload.testing.kills import Kills
+from transload.testing.under_test import SourceUnderTest
+
+__all__ = ["SourceUnderTest", "kit"]
+
+
+def kit(under: SourceUnderTest) -> type[Any]:
+    """The tests of one stream of a source.
+
+    Args:
+        under: the stream, and how it is run.
+
+    Returns:
+        A class for pytest: bind it to a name that begins with ``Test``.
+    """
+    return type(f"Test {under.title}", (Kills,), {"under": under, "__doc__": f"The kit on {under.title}."})
