@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from transload.testing.doubles import Doubles
 from transload.testing.kills import Kills
 from transload.testing.under_test import SourceUnderTest
 
@@ -26,4 +27,4 @@ def kit(under: SourceUnderTest) -> type[Any]:
     Returns:
         A class for pytest: bind it to a name that begins with ``Test``.
     """
-    return type(f"Test {under.title}", (Kills,), {"under": under, "__doc__": f"The kit on {under.title}."})
+    return type(f"Test {under.title}", (Kills, Doubles), {"under": under, "__doc__": f"The kit on {under.title}."})

@@ -28,6 +28,7 @@ class SourceUnderTest:
         sent: how many records the vendor has sent so far: after a kill, what is noted is not asked for again.
         piece_bytes: of uploads to S3, for sources whose parts are written in one piece; None for the real size.
         rss_mib: what the processes of one run may hold in memory, at most.
+        title: as reports name it; by default the source and the stream.
     """
 
     command: str
@@ -41,6 +42,11 @@ class SourceUnderTest:
     sent: Callable[[Any], int] | None = None
     piece_bytes: int | None = None
     rss_mib: int = 120
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.title:
+            object.__setattr__(self, "title", f"{self.source.name} {self.stream}")
 
     @property
     def source(self) -> Source:
@@ -61,7 +67,3 @@ class SourceUnderTest:
         """Where the stream stands in a lake."""
         return StreamKeys(self.source.name, self.stream)
 
-    @property
-    def title(self) -> str:
-        """As reports name it."""
-        return f"{self.source.name} {self.stream}"
