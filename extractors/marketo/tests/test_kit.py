@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from marketo.cli import SOURCE
 from sandbox.marketo import MarketoSandbox
-from transload.testing.kit import SourceUnderTest, kit
+from transload.testing.kit import SourceUnderTest, declarations, kit
 
 SINCE, UNTIL = "2026-09-30T15:00:01Z", "2026-10-01T15:00:01Z"
 
@@ -47,3 +48,4 @@ def activities(transport: str) -> SourceUnderTest:
 
 TestRest = kit(activities("rest"))
 TestBulk = kit(activities("bulk"))
+TestDeclarations = declarations(SOURCE)

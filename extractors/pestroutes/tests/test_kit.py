@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pestroutes.cli import SOURCE
 from sandbox.pestroutes import PestRoutesSandbox
-from transload.testing.kit import SourceUnderTest, kit
+from transload.testing.kit import SourceUnderTest, declarations, kit
 
 
 def environment(sandbox: Any) -> dict[str, str]:
@@ -34,3 +35,4 @@ TestCustomer = kit(
         sent=sent,
     )
 )
+TestDeclarations = declarations(SOURCE)

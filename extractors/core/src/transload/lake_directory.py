@@ -225,6 +225,10 @@ def _explained(error: OSError, verb: str, key: str) -> AccessDenied | LakeUnavai
         return AccessDenied(f"{what}; give this user the right to write to the destination")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return LakeUnavailable(f"{what}; make room and run the same command again, it goes on from its checkpoint")
+    if error.errno == errno.ENOENT:
+        return LakeUnavailable(
+            f"{what}: another process removed it; run the same command again, it goes on from its checkpoint"
+        )
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
         return ConfigError(f"{what}; the destination must be a directory")
     return LakeUnavailable(what)

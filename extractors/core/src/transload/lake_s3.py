@@ -178,10 +178,17 @@ class _MultipartWriter:
         except botocore.exceptions.ClientError as error:
             # When the answer to a completion is lost, the retry finds the upload gone. Nobody else writes this key, so an
             # object of this size is ours.
-            if error.response["Error"].get("Code") != "NoSuchUpload":
+            if error.response["Error"].get("Code") != "NoSuchUpload" or self._stored() != self._sent:
                 raise
-            if self._s3.head_object(**self._where)["ContentLength"] != self._sent:
-                raise
+
+    def _stored(self) -> int | None:
+        """The size of the object that is there; None if there is none."""
+        try:
+            return self._s3.head_object(**self._where)["ContentLength"]
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"].get("Code") in _MISSING:
+                return None
+            raise
 
     def abort(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -239,6 +246,11 @@ def _explained(error: botocore.exceptions.ClientError, url: str, key: str) -> Ex
         return KeyError(key)
     if code == "NoSuchBucket":
         return ConfigError(f"{url}: there is no such bucket; create it, or correct --destination")
+    if code == "NoSuchUpload":
+        return LakeUnavailable(
+            f"{url}: the unfinished upload of {key} was removed, by prune or a rule of the bucket; run the same command again, "
+            "it goes on from its checkpoint"
+        )
     if code in _DENIED:
         return AccessDenied(f"{url}: {error.operation_name} of {key} was refused ({code}: {message})")
     return LakeUnavailable(f"{url}: {error.operation_name} of {key} failed ({code}: {message})")

@@ -78,5 +78,6 @@ class Kills(FaultTests):
     def _kill_prune(self, stage: Stage, command: list[str], dice: random.Random) -> None:
         """Let prune find what an idle load left behind, and kill it at one of its removals."""
         stage.runner.killed(command, Step.CHECKPOINT_WRITTEN, 3)
+        stage.let_idle()
         # A checkpoint and a part at least.
         stage.runner.killed(stage.runner.prune(), Step.DURING_PRUNE, dice.randint(1, 2))

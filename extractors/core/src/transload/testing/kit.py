@@ -11,11 +11,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from transload.source import Source
+from transload.testing.declarations import Declarations
 from transload.testing.doubles import Doubles
 from transload.testing.kills import Kills
 from transload.testing.under_test import SourceUnderTest
 
-__all__ = ["SourceUnderTest", "kit"]
+__all__ = ["SourceUnderTest", "declarations", "kit"]
+
+
+def declarations(source: Source) -> type[Any]:
+    """The tests of what a source declares; bind them as those of ``kit``."""
+    return type(f"Test declarations of {source.name}", (Declarations,), {"source": source, "__doc__": "What is declared."})
 
 
 def kit(under: SourceUnderTest) -> type[Any]:
