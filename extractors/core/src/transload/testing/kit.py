@@ -15,6 +15,7 @@ from transload.source import Source
 from transload.testing.declarations import Declarations
 from transload.testing.doubles import Doubles
 from transload.testing.kills import Kills
+from transload.testing.resources import Resources
 from transload.testing.under_test import SourceUnderTest
 
 __all__ = ["SourceUnderTest", "declarations", "kit"]
@@ -34,4 +35,4 @@ def kit(under: SourceUnderTest) -> type[Any]:
     Returns:
         A class for pytest: bind it to a name that begins with ``Test``.
     """
-    return type(f"Test {under.title}", (Kills, Doubles), {"under": under, "__doc__": f"The kit on {under.title}."})
+    return type(f"Test {under.title}", (Kills, Doubles, Resources), {"under": under, "__doc__": f"The kit on {under.title}."})

@@ -19,7 +19,7 @@ _seed = pytest.StashKey[str]()
 WORDS = ("table", "step", "mode", "source", "lake")
 
 # Their assertions are explained like those of test modules.
-for _module in ("cases", "declarations", "doubles", "kills", "runs", "under_test"):
+for _module in ("cases", "declarations", "doubles", "kills", "resources", "runs", "under_test"):
     pytest.register_assert_rewrite(f"transload.testing.{_module}")
 
 

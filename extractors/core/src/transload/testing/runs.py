@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from transload import steps
@@ -158,13 +159,20 @@ class Runner:
                     thread.join(timeout=10)
         return Outcome(code, out.getvalue(), err.getvalue())
 
-    def start(self, arguments: list[str], at: Step | None = None, nth: int = 1, *, hold: bool = False) -> Process:
-        """Run a command as a process that is killed, or held, at the n-th time that it reaches a step."""
+    def start(
+        self, arguments: list[str], at: Step | None = None, nth: int = 1, *, hold: bool = False, left: Path | None = None
+    ) -> Process:
+        """Run a command as a process that is killed, or held, at the n-th time that it reaches a step.
+
+        ``left`` is a file for what two runs in one process leave open.
+        """
         command = []
         if self.under.piece_bytes and self.destination.startswith("s3:"):
             command += ["--piece-bytes", str(self.under.piece_bytes)]
         if at:
             command += ["--at", at.value, "--nth", str(nth)]
+        if left:
+            command += ["--left", str(left)]
         told = go = None
         passed: tuple[int, ...] = ()
         if hold:
