@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +17,7 @@ from transload.part import Compression, PartWriter
 from transload.testing.data import blanks, records
 
 LOOK = Look(("id",), "changed", "id")
+
 
 def compact(text: str) -> bytes:
     """The text less white space between tokens, by a reader of our own that knows nothing of values."""

@@ -198,7 +198,9 @@ def prune(source: Source) -> click.Command:
     @options.option(
         "older-than",
         "Leave alone what is younger, and in any case what a run was at work on in the last quarter of an hour.",
-        metavar="DAYS", type=click.FloatRange(min=0), default=7
+        metavar="DAYS",
+        type=click.FloatRange(min=0),
+        default=7,
     )
     @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
     @options.destination

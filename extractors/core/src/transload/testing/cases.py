@@ -142,8 +142,8 @@ def _run_undisturbed(stage: Stage, mode: str) -> Undisturbed:
 def _demand_enough(under: SourceUnderTest, steps: Counter[Step]) -> None:
     needed = NOTED + 2
     assert steps[Step.CHECKPOINT_WRITTEN] >= needed, (
-        f"{under.title} writes {steps[Step.CHECKPOINT_WRITTEN]} checkpoints a load: to be resumed and killed again it needs {needed}; "
-        "give it a smaller --batch-size, or more records"
+        f"{under.title} writes {steps[Step.CHECKPOINT_WRITTEN]} checkpoints a load: to be resumed and killed again it needs "
+        f"{needed}; give it a smaller --batch-size, or more records"
     )
 
 

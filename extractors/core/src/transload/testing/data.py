@@ -21,7 +21,7 @@ numbers = st.sampled_from(
     "0 -0 1e5 1E-7 0.10 -1.50 123456789012345678901234567890 3.14159265358979323846264338".split()
 )
 texts = st.text(max_size=12).map(lambda text: json.dumps(text, ensure_ascii=False)) | st.text(
-    alphabet=st.characters(exclude_categories=("Cs",)), max_size=8
+    alphabet=st.characters(exclude_categories=["Cs"]), max_size=8
 ).map(json.dumps)
 scalars = numbers | texts | st.sampled_from(["null", "true", "false", '"\\/"', '"\\u00e9"', '" 00 "', '"\\n"'])
 blanks = st.sampled_from(["", "", "", " ", "\n", "\r\n", "\t"])
@@ -78,7 +78,7 @@ def pour(arrays: Iterable[bytes], load: Load, batch_size: int) -> None:
     look = Look(("id",), None, "id")
     found = (split(array, look) for array in arrays)
     pages = (Page(one.records, number, rejected=one.rejected) for number, one in enumerate(found))
-    flow(pages, load, Limits(batch_size, 1 << 30, 0), frozenset({"id"}), lambda records, size: None)
+    flow(pages, load, Limits(batch_size, 1 << 30, 0), frozenset({"id"}), lambda _records, _size: None)
 
 
 def read_by_duckdb(parts: Sequence[Path]) -> list[str]:

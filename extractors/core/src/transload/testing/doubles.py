@@ -44,9 +44,7 @@ class Doubles(FaultTests):
     """Runs that do not know of each other."""
 
     @pytest.mark.parametrize(("step", "count", "store", "mode"), list(_doubles()))
-    def test_at_once(
-        self, stage: Stage, undisturbed: Undisturbed, step: Step, count: int, dice: random.Random
-    ) -> None:
+    def test_at_once(self, stage: Stage, undisturbed: Undisturbed, step: Step, count: int, dice: random.Random) -> None:
         """Hold each at the step, in the order in which they came; let them go in any order."""
         command = stage.runner.extract()
         nth = 1 if step is Step.REQUEST else dice.randint(1, undisturbed.steps[step])

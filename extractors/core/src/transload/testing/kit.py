@@ -23,7 +23,9 @@ __all__ = ["SourceUnderTest", "declarations", "kit"]
 
 def declarations(source: Source) -> type[Any]:
     """The tests of what a source declares; bind them as those of ``kit``."""
-    return type(f"Test declarations of {source.name}", (Declarations,), {"source": source, "__doc__": "What is declared."})
+    return type(
+        f"Test declarations of {source.name}", (Declarations,), {"source": source, "__doc__": "What is declared."}
+    )
 
 
 def kit(under: SourceUnderTest) -> type[Any]:
@@ -35,4 +37,6 @@ def kit(under: SourceUnderTest) -> type[Any]:
     Returns:
         A class for pytest: bind it to a name that begins with ``Test``.
     """
-    return type(f"Test {under.title}", (Kills, Doubles, Resources), {"under": under, "__doc__": f"The kit on {under.title}."})
+    return type(
+        f"Test {under.title}", (Kills, Doubles, Resources), {"under": under, "__doc__": f"The kit on {under.title}."}
+    )

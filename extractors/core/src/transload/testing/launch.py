@@ -1,4 +1,4 @@
-"""A source's command with a listener to its steps: ``python -m transload.testing.launch --at ... pestroutes.cli:SOURCE extract ...``.
+"""A source's command with a listener to its steps: ``launch --at "part opened" --nth 2 pestroutes.cli:SOURCE extract ...``.
 
 The process kills itself, or stands still, at the n-th time that it reaches a step. So tests need neither sleeps nor luck.
 """
@@ -102,15 +102,15 @@ def _run_and_look(source: Source, arguments: Sequence[str]) -> dict[str, list[st
     return {
         "descriptors": sorted(_places()),
         "threads": sorted(thread.name for thread in threading.enumerate()),
-        "files": sorted(os.listdir(tempfile.gettempdir())),
+        "files": sorted(path.name for path in Path(tempfile.gettempdir()).iterdir()),
     }
 
 
 def _places() -> Iterator[str]:
     """What each file descriptor of this process leads to, but for that of the listing itself."""
-    for number in os.listdir("/proc/self/fd"):
+    for descriptor in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
-            yield f"{number} {os.readlink(f'/proc/self/fd/{number}')}"
+            yield f"{descriptor.name} {descriptor.readlink()}"
 
 
 if __name__ == "__main__":

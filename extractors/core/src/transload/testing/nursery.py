@@ -1,12 +1,13 @@
 """Processes that begin where imports end: a server that has imported everything forks each command that is asked for.
 
-A command that is killed at a step is a process of its own, as in production; but of its half second at start, nearly all is imports.
+A command that is killed at a step is a process of its own, as in production; of its half second at start, nearly all is imports.
 """
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import importlib
 import json
 import os
 import signal
@@ -92,7 +93,7 @@ class Nursery:
             environment: all of it.
             descriptors: file descriptors that it gets, as numbers 3, 4 and so on.
         """
-        out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()
+        out, err = tempfile.TemporaryFile(), tempfile.TemporaryFile()  # noqa: SIM115 - the child closes them
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(self._path)
         asked = json.dumps({"arguments": list(arguments), "environment": dict(environment)}).encode()
@@ -146,35 +147,26 @@ def _become(wanted: Mapping[str, Mapping[str, str]], connection: socket.socket, 
     launch(list(wanted["arguments"]))
 
 
+# What commands import when they run.
+_IMPORTED = """boto3 isal.isal_zlib pythonjsonlogger.json requests rich.progress tenacity transload.extract transload.http_client
+    transload.lake_directory transload.lake_s3 transload.ledger transload.prune transload.running""".split()
+
+
 def _warm_up() -> None:
-    """Import what commands import when they run, and keep boto3's descriptions of S3 as they are read."""
-    import botocore.loaders
-    import isal.isal_zlib
-    import pythonjsonlogger.json
-    import requests
-    import rich.progress
-    import tenacity
-
-    import transload.http_client
-    import transload.lake_s3
-    import transload.ledger
-    import transload.running  # noqa: F401
-
+    for module in _IMPORTED:
+        importlib.import_module(module)
     remember_descriptions()
-    transload.lake_s3.S3Lake("s3://nowhere", "http://127.0.0.1:9", connections=1)
+    from transload.lake_s3 import S3Lake
+
+    S3Lake("s3://nowhere", "http://127.0.0.1:9", connections=1)
 
 
 def remember_descriptions() -> None:
     """Let boto3 read its descriptions of services once a process, not once a client."""
-    import botocore.loaders
+    from botocore.loaders import JSONFileLoader
 
-    loader = botocore.loaders.JSONFileLoader
-    if not hasattr(loader.load_file, "cache_info"):
-        read = loader.load_file
-        shared = loader()
-        remembered = functools.cache(lambda path: read(shared, path))
-        loader.load_file = functools.wraps(read)(lambda self, path: remembered(path))
-        loader.load_file.cache_info = remembered.cache_info
+    read = JSONFileLoader().load_file
+    setattr(JSONFileLoader, "load_file", staticmethod(functools.cache(read)))  # noqa: B010 - mypy forbids the assignment
 
 
 if __name__ == "__main__":

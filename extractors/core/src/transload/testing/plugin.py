@@ -1,15 +1,17 @@
 """The pytest plugin of the kit: marks of fault tests, their dice, and how a failure is repeated.
 
-``@pytest.mark.fault(table=..., step=..., mode=...)`` puts a test into a table of the report, ``@pytest.mark.exhaustive`` leaves it to
-``make faults``.
+``@pytest.mark.fault(table=..., step=..., mode=...)`` puts a test into a table of the report, ``@pytest.mark.exhaustive`` leaves it
+to ``make faults``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,13 +26,16 @@ for _module in ("cases", "declarations", "doubles", "kills", "resources", "runs"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """``--faults``."""
+    """``--faults``, and where the report wants the list of cases."""
     parser.addoption("--faults", action="store_true", help="run the whole fault matrix, not only its cheap share")
+    parser.addoption("--fault-cases", metavar="FILE", help="write where each collected fault test stands in the report")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Name the marks, and draw the seed of this run: its workers are given the same."""
-    config.addinivalue_line("markers", "fault(table, step, mode, source, lake): where a test stands in the report of faults")
+    config.addinivalue_line(
+        "markers", "fault(table, step, mode, source, lake): where a test stands in the report of faults"
+    )
     config.addinivalue_line("markers", "exhaustive: left to --faults")
     config.stash[_seed] = os.environ.setdefault(SEED, str(random.SystemRandom().randrange(1 << 32)))
 
@@ -41,8 +46,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left = [item for item in items if item.get_closest_marker("exhaustive")]
         items[:] = [item for item in items if not item.get_closest_marker("exhaustive")]
         config.hook.pytest_deselected(items=left)
+    cases = [{"id": item.nodeid, "place": where} for item in items if (where := place(item))]
     for item in items:
-        item.user_properties += [(f"fault_{word}", value) for word, value in place(item).items()]
+        if item.get_closest_marker("fault"):
+            item.user_properties.append(("fault_id", item.nodeid))
+    if listed := config.getoption("--fault-cases"):
+        Path(listed).write_text(json.dumps(cases))
 
 
 def place(item: pytest.Item) -> dict[str, str]:
@@ -57,9 +66,9 @@ def place(item: pytest.Item) -> dict[str, str]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Say below a failure how to have it again."""
-    report: Any = yield
+    report = yield
     if report.failed and item.get_closest_marker("fault"):
         command = f"{SEED}={item.config.stash[_seed]} .venv/bin/python -m pytest --faults '{item.nodeid}'"
         report.sections.append(("to repeat it", command))

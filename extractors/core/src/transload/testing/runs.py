@@ -25,6 +25,7 @@ from transload.steps import Step
 from transload.testing.nursery import Child, Nursery
 from transload.testing.under_test import SourceUnderTest
 
+
 @dataclass(frozen=True)
 class Outcome:
     """What a command left behind: its exit code, stdout and stderr."""
@@ -160,7 +161,13 @@ class Runner:
         return Outcome(code, out.getvalue(), err.getvalue())
 
     def start(
-        self, arguments: list[str], at: Step | None = None, nth: int = 1, *, hold: bool = False, left: Path | None = None
+        self,
+        arguments: list[str],
+        at: Step | None = None,
+        nth: int = 1,
+        *,
+        hold: bool = False,
+        left: Path | None = None,
     ) -> Process:
         """Run a command as a process that is killed, or held, at the n-th time that it reaches a step.
 

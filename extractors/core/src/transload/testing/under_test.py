@@ -66,4 +66,3 @@ class SourceUnderTest:
     def keys(self) -> StreamKeys:
         """Where the stream stands in a lake."""
         return StreamKeys(self.source.name, self.stream)
-
