@@ -5,6 +5,7 @@ Run it once, when the release is made, and never again: later releases are teste
 
 from __future__ import annotations
 
+import itertools
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,7 +20,7 @@ from transload.window import Window
 
 KEYS = StreamKeys("source", "stream")
 DAYS = [datetime(2026, 1, day, tzinfo=UTC) for day in (29, 30, 31)]
-COMMITTED, OPEN = (Window("incremental", since, until) for since, until in zip(DAYS, DAYS[1:], strict=False))
+COMMITTED, OPEN = (Window("incremental", since, until) for since, until in itertools.pairwise(DAYS))
 IDENTITY = "0123456789abcdef"
 
 
