@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench docs lock clean
+.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -21,6 +21,10 @@ airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and s
 test: setup ## Run all tests but those of the images and on a cluster
 	@sh tools/test.sh $(PARTS)
 
+test-browser: setup ## Look at the page of the architecture in a real browser; installs Debian's Chromium where there is none
+	@command -v chromium >/dev/null || { apt-get update -q && apt-get install -y -q --no-install-recommends chromium; } >/dev/null
+	@sh tools/test.sh browser
+
 images: ## Build the images with plain docker
 	@sh tools/images.sh
 
@@ -36,8 +40,8 @@ cluster-demo: setup ## The chart on the cluster of KUBECONFIG, with sandboxes: e
 cluster-demo-end: setup ## Remove it
 	@$(PY) -m tools.cluster_demo --end
 
-lint: setup ## Check style, types and Dockerfiles
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile
+lint: setup ## Check style, types, Dockerfiles, and DAGs by the architect's rules
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile && .venv/bin/architect check
 
 format: setup ## Rewrite the code in the project's style
 	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
@@ -48,9 +52,11 @@ faults: setup ## Kill, double and disturb every source in every way, and write d
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
-docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
+docs: setup ## Write the generated files anew: command reference, chart's README, dbt's, architecture, the architect's rules
 	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \
 	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
+	@DBT_TARGET=duckdb TRANSLOAD_DESTINATION=. .venv-dbt/bin/dbt --quiet parse --project-dir dbt --profiles-dir dbt --no-partial-parse
+	@.venv/bin/architect docs --manifest dbt/target/manifest.json
 
 lock: setup ## Choose the versions of all dependencies anew
 	@for file in requirements/*.in; do \

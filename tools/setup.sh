@@ -43,7 +43,7 @@ install_uv() {
 # What an environment holds: its lock, and in dev the packages of this repository.
 contents() { # lock
   cat "requirements/$1.txt"
-  [ "$1" != dev ] || printf '%s\n' extractors/*/ tests/sandbox
+  [ "$1" != dev ] || printf '%s\n' extractors/*/ tests/sandbox architect
 }
 
 install_lock() { # folder, lock
@@ -52,7 +52,7 @@ install_lock() { # folder, lock
   [ -x "$1/bin/python" ] || .venv/bin/uv venv --quiet --python .venv/bin/python "$1"
   .venv/bin/uv pip sync --quiet --python "$1/bin/python" --require-hashes "requirements/$2.txt"
   if [ "$2" = dev ]; then
-    for package in extractors/*/ tests/sandbox; do
+    for package in extractors/*/ tests/sandbox architect; do
       .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps -e "$package"
     done
   fi

@@ -1,0 +1,1 @@
+"""Conventions as rules, checked by reading the code, never by running it."""

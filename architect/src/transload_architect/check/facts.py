@@ -1,0 +1,170 @@
+"""What one file says, as far as rules want to know it. Plain frozen structures, so that worker processes can hand them over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Constant = str | int | float | bool | None
+Kind = Literal["constant", "name", "call", "dict", "list", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """An expression, read as far as it can be without running it.
+
+    Args:
+        kind: what it is.
+        line: where, from 1.
+        constant: of kind ``constant``.
+        name: of kinds ``name`` and ``call``: the dotted name, with ``()`` where something was called.
+        items: of kind ``dict`` by key, of kind ``list`` by position.
+        stars: of kind ``dict``: the names of what ``**`` spreads into it and could not be read.
+        arguments: of kind ``call``: its arguments by keyword, or by position.
+    """
+
+    kind: Kind
+    line: int = 0
+    constant: Constant = None
+    name: str = ""
+    items: Mapping[str, Value] = field(default_factory=dict)
+    stars: tuple[str, ...] = ()
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+
+    def walk(self) -> Iterator[Value]:
+        """Itself, and all that is in it."""
+        yield self
+        for part in (*self.items.values(), *self.arguments.values()):
+            yield from part.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Something that is called.
+
+    Args:
+        name: dotted, as imported; ``.f`` for a function of this file, ``?.m`` for a method of who knows what.
+        line: where.
+        column: from 1.
+    """
+
+    name: str
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import of a module, or of a name in it."""
+
+    module: str
+    name: str | None
+    line: int
+
+    @property
+    def dotted(self) -> str:
+        """The module, with the name if there is one."""
+        return f"{self.module}.{self.name}" if self.name else self.module
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a file: what it calls, and what it returns if that is one dictionary."""
+
+    calls: tuple[Call, ...]
+    returns: Value | None
+    deferred: bool  # a task: calling it at parse does not run it
+
+
+@dataclass(frozen=True, slots=True)
+class Dag:
+    """A DAG that a file makes."""
+
+    variable: str
+    line: int
+    column: int
+    arguments: Mapping[str, Value]
+    stars: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """Its id as far as it is constant."""
+        value = self.arguments.get("dag_id") or self.arguments.get("0")
+        return str(value.constant) if value and value.kind == "constant" else self.variable
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task that a file makes: an operator, or a function with a decorator.
+
+    Args:
+        operator: the dotted name of the operator, or ``@`` and that of the decorator.
+        name: its task id, as far as it is constant.
+        line: where.
+        column: from 1.
+        arguments: by keyword, or by position.
+        stars: names of what ``**`` spreads into them.
+        dag: the variable of its DAG; empty where that can't be told.
+        grouped: whether it is in a group.
+    """
+
+    operator: str
+    name: str
+    line: int
+    column: int
+    arguments: Mapping[str, Value]
+    stars: tuple[str, ...]
+    dag: str
+    grouped: bool
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether it is a pod of Kubernetes."""
+        return self.operator.rpartition(".")[2] in ("KubernetesPodOperator", "GKEStartPodOperator", "EksPodOperator")
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A place in a file, and what is seen there."""
+
+    line: int
+    column: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """A comment that asks for silence.
+
+    Args:
+        line: of the comment.
+        covers: the line that it speaks of; 0 for the whole file.
+        rules: which.
+        reason: why.
+    """
+
+    line: int
+    covers: int
+    rules: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileFacts:
+    """All of one file. ``path`` is relative to the top of what is checked, with slashes."""
+
+    path: str
+    error: Spot | None = None
+    lines: int = 0
+    imports: tuple[Import, ...] = ()  # those that parsing the file runs
+    calls: tuple[Call, ...] = ()  # those that parsing the file runs
+    functions: Mapping[str, Function] = field(default_factory=dict)
+    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # with the names of their bases
+    dags: tuple[Dag, ...] = ()
+    tasks: tuple[Task, ...] = ()
+    logic: tuple[Spot, ...] = ()
+    large: tuple[Spot, ...] = ()  # values that go into XCom and have no small bound
+    secrets: tuple[Spot, ...] = ()
+    intervals: tuple[Spot, ...] = ()  # mentions of the data interval
+    ignores: tuple[Ignore, ...] = ()

@@ -1,0 +1,209 @@
+"""All files together: which module is which file, what a call reaches through helpers, what parsing a DAG file runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from transload_architect.check.config import Config
+from transload_architect.check.facts import Call, Dag, FileFacts, Function, Task, Value
+from transload_architect.check.touches import Touch, touch_of
+
+_FAR = 8  # calls from one helper to the next that are followed
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a call reaches, and the functions on the way."""
+
+    touch: Touch
+    end: str
+    through: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The arguments of a DAG or task with all that it inherits; ``open`` where some of them can't be known."""
+
+    values: Mapping[str, Value]
+    open: bool
+
+    def lacks(self, *names: str) -> bool:
+        """Whether none of these is given, for certain."""
+        return not self.open and not any(name in self.values for name in names)
+
+    def constant(self, name: str) -> object:
+        """The value of an argument where it is a constant; None also where it is not given."""
+        value = self.values.get(name)
+        return value.constant if value is not None and value.kind == "constant" else None
+
+
+class Project:
+    """Facts of files that belong together.
+
+    Args:
+        files: of everything that was read.
+        config: options of the rules.
+    """
+
+    def __init__(self, files: Iterable[FileFacts], config: Config) -> None:
+        self.files = {one.path: one for one in sorted(files, key=lambda one: one.path)}
+        self.config = config
+        self._reaches: dict[tuple[str, str], list[Reach]] = {}
+        self._modules: dict[tuple[str, str], FileFacts | None] = {}
+
+    @cached_property
+    def _by_tail(self) -> dict[str, list[FileFacts]]:
+        """Files by the last part of their module's name; of a package, its folder's."""
+        found: dict[str, list[FileFacts]] = {}
+        for one in self.files.values():
+            found.setdefault(_parts(one.path)[-1], []).append(one)
+        return found
+
+    def module(self, dotted: str, importer: FileFacts) -> FileFacts | None:
+        """The file that an import means: of those whose path ends like it, the one nearest to the importer."""
+        folder = importer.path.rpartition("/")[0]
+        key = dotted, folder
+        if key not in self._modules:
+            wanted = dotted.split(".")
+            near = importer.path.split("/")
+            fitting = [
+                one
+                for one in self._by_tail.get(wanted[-1], ())
+                if _parts(one.path)[-len(wanted) :] == wanted and one is not importer
+            ]
+            self._modules[key] = max(fitting, key=lambda one: _common(one.path.split("/"), near), default=None)
+        return self._modules[key]
+
+    def _imported(self, file: FileFacts) -> Iterator[FileFacts]:
+        for one in file.imports:
+            found = self.module(one.dotted, file) or self.module(one.module, file)
+            if found is not None:
+                yield found
+
+    @cached_property
+    def dag_files(self) -> list[FileFacts]:
+        """The files that make a DAG."""
+        return [one for one in self.files.values() if one.dags]
+
+    @cached_property
+    def parsed(self) -> list[FileFacts]:
+        """The DAG files, and what they import: all that runs when DAGs are parsed."""
+        found: dict[str, FileFacts] = {}
+        stack = list(self.dag_files)
+        while stack:
+            one = stack.pop()
+            if one.path not in found:
+                found[one.path] = one
+                stack += self._imported(one)
+        return [found[path] for path in sorted(found)]
+
+    def imports_of(self, file: FileFacts) -> list[FileFacts]:
+        """What a file imports of this project, directly or not."""
+        found: dict[str, FileFacts] = {}
+        stack = list(self._imported(file))
+        while stack:
+            one = stack.pop()
+            if one.path not in found:
+                found[one.path] = one
+                stack += self._imported(one)
+        return list(found.values())
+
+    # Calls
+
+    def function(self, name: str, file: FileFacts) -> tuple[FileFacts, str, Function] | None:
+        """The function of this project that a call means."""
+        if name.startswith("."):
+            return _pick(file, name[1:])
+        module, _, last = name.partition("()")[0].rpartition(".")
+        method = name.partition("().")[2]
+        for dotted, rest in ((module, last), (module.rpartition(".")[0], f"{module.rpartition('.')[2]}.{last}")):
+            target = self.module(dotted, file) if dotted else None
+            if target is not None:
+                return _pick(target, f"{rest}().{method}" if method else rest)
+        return None
+
+    def reaches(self, call: Call, file: FileFacts) -> Iterator[Reach]:
+        """What a call touches, itself or through helpers of this project."""
+        if (touch := touch_of(call.name)) is not None:
+            yield Reach(touch, call.name, ())
+            return
+        found = self.function(call.name, file)
+        if found is not None:
+            yield from self._reaches_of(*found, depth=0)
+
+    def _reaches_of(self, file: FileFacts, name: str, function: Function, depth: int) -> list[Reach]:
+        key = file.path, name
+        if key in self._reaches:
+            return self._reaches[key]
+        self._reaches[key] = []  # one that calls itself adds nothing
+        if function.deferred or depth > _FAR:
+            return []
+        here = f"{name} ({file.path})"
+        found: dict[Touch, Reach] = {}
+        for call in function.calls:
+            if (touch := touch_of(call.name)) is not None:
+                found.setdefault(touch, Reach(touch, call.name, (here,)))
+            elif (inner := self.function(call.name, file)) is not None:
+                for reach in self._reaches_of(*inner, depth=depth + 1):
+                    found.setdefault(reach.touch, Reach(reach.touch, reach.end, (here, *reach.through)))
+        self._reaches[key] = list(found.values())
+        return self._reaches[key]
+
+    # Arguments
+
+    def given(self, owner: Dag | Task, file: FileFacts) -> Given:
+        """The arguments of a DAG or task, with those that ``**helper()`` returns where that can be read."""
+        values = dict(owner.arguments)
+        is_open = False
+        for star in owner.stars:
+            returned = self._returned(star, file)
+            if returned is None or returned.stars:
+                is_open = True
+            if returned is not None:
+                values = {**returned.items, **values}
+        return Given(values, is_open)
+
+    def defaults(self, dag: Dag, file: FileFacts) -> Given:
+        """The ``default_args`` of a DAG."""
+        given = self.given(dag, file)
+        value = given.values.get("default_args")
+        if value is None:
+            return Given({}, given.open)
+        if value.kind == "call":
+            value = self._returned(value.name, file) or value
+        return Given(value.items, value.kind != "dict" or bool(value.stars))
+
+    def tasks_of(self, file: FileFacts, dag: Dag) -> list[Task]:
+        """The tasks of a DAG: where the file has but one, also those that do not say whose they are."""
+        alone = len(file.dags) == 1
+        return [task for task in file.tasks if task.dag == dag.variable or (alone and not task.dag)]
+
+    def is_known_operator(self, task: Task) -> bool:
+        """Whether a task is of Airflow or its providers, so that nothing sets its arguments but what is seen."""
+        return task.operator.startswith(("airflow.", "@airflow."))
+
+    def _returned(self, name: str, file: FileFacts) -> Value | None:
+        if not name.endswith("()"):
+            return None
+        found = self.function(name.removesuffix("()"), file)
+        return found[2].returns if found is not None else None
+
+
+def _pick(file: FileFacts, name: str) -> tuple[FileFacts, str, Function] | None:
+    """A function of a file by name; of a class that is called, its ``__init__``; ``C().m`` is its method."""
+    plain = name.replace("()", "")
+    for candidate in (plain, f"{plain}.__init__"):
+        if candidate in file.functions:
+            return file, candidate, file.functions[candidate]
+    return None
+
+
+def _parts(path: str) -> list[str]:
+    parts = path.removesuffix(".py").split("/")
+    return parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts
+
+
+def _common(one: list[str], other: list[str]) -> int:
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
