@@ -127,6 +127,7 @@ def test_what_was_made_is_in_the_projects_style_and_nothing_generated_is_stale(
         assert done.returncode == 0, f"{command}: {done.stdout}{done.stderr}"
     assert (folder / "dbt/models/staging/acme/stg_acme__order.sql").is_file()
     assert (folder / "docs/cli/acme.md").is_file()
+    assert "  acme: {enabled: false, secret: {}}\n" in (folder / "helm/values.yaml").read_text()
 
 
 def test_its_dags_are_what_its_specification_asks_for(made: tuple[Path, Result]) -> None:

@@ -85,7 +85,7 @@ def test_the_day_is_drawn_in_all_its_colours(tmp_path: Path) -> None:
 
 
 def test_the_page_opens_without_a_word_in_the_console_and_shows_its_diagrams(tmp_path: Path) -> None:
-    said = browse(ARCHITECTURE / "index.html", tmp_path / "page.png", "1600,1400")
+    said = browse(ARCHITECTURE / "index.html", tmp_path / "page.png", "1800,1400")
     assert [line for line in said.splitlines() if "CONSOLE" in line] == []
     found = colours(tmp_path / "page.png")
     # The first of its diagrams is the day.

@@ -113,7 +113,7 @@ def _inline(text: str) -> str:
 
 
 _STYLE = (
-    "body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1500px;padding:0 24px 60px;color:#1b1f24}"
+    "body{font:15px/1.5 system-ui,sans-serif;margin:0 auto;max-width:1720px;padding:0 24px 60px;color:#1b1f24}"
     "nav{position:sticky;top:0;background:#fff;padding:10px 0;border-bottom:1px solid #d0d7de}nav a{margin-right:16px}"
     "table{border-collapse:collapse;margin:12px 0;font-size:13px}"
     "th,td{border:1px solid #d0d7de;padding:3px 8px;text-align:left;vertical-align:top}"

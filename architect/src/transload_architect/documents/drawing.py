@@ -42,7 +42,7 @@ def day_svg(day: Day) -> str:
                     )
                 )
                 if run.deadline is not None and run.deadline <= 1440:
-                    x = _LABEL + run.deadline
+                    x = round(_LABEL + run.deadline) + 0.5  # on a pixel, or it would be two pale ones
                     told = f"<title>deadline of {clock(run.start)}: {clock(run.deadline)}</title>"
                     pieces.append(
                         f'<path d="M{x:.1f} {y + 1}v{_ROW - 2}" stroke="#d1242f" stroke-width="1">{told}</path>'
@@ -108,7 +108,7 @@ def _svg(width: int, height: float, pieces: Iterable[str], title: str) -> str:
 
 
 def _hours(height: float) -> str:
-    lines = [f'<path d="M{_LABEL + hour * 60} 18V{height:.0f}" stroke="#eaeef2"/>' for hour in range(25)]
+    lines = [f'<path d="M{_LABEL + hour * 60 + 0.5} 18V{height:.0f}" stroke="#eaeef2"/>' for hour in range(25)]
     lines += [
         f'<text x="{_LABEL + hour * 60}" y="13" text-anchor="middle">{hour:02}</text>' for hour in range(0, 25, 2)
     ]

@@ -55,7 +55,7 @@ def _bake(text: str, plan: Plan) -> str:
 def _values(text: str, plan: Plan) -> str:
     # Off until somebody has an account: an installation must not ask for a Secret that nobody can make yet.
     return _after(
-        text, r"^  \w+: \{enabled: true, secret: \{\}\}\n", f"  {plan.spec.source}: {{enabled: true, secret: {{}}}}\n"
+        text, r"^  \w+: \{enabled: true, secret: \{\}\}\n", f"  {plan.spec.source}: {{enabled: false, secret: {{}}}}\n"
     )
 
 
