@@ -322,6 +322,18 @@ def test_the_next_schedule_takes_up_the_export_of_the_one_before(
     assert set(guids(extracted("activities"))) == set(guids(expected))
 
 
+def test_a_checkpoint_does_not_repeat_the_columns_of_each_export(
+    sandbox: Any, extract: Extract, files: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MARKETO_JOB_DEADLINE", "0.3")
+    sandbox.faults({"fault": "slow_job", "seconds": 3600, "after": 4})
+    assert extract("leads", "--until", UNTIL).code == 69
+    (key,) = files("marketo/leads/_checkpoints/")
+    text = (tmp_path / "lake" / key).read_text()
+    assert text.count('"createdAt":{"startAt"') + text.count('"updatedAt":{"startAt"') > 4
+    assert text.count('"mobilePhone"') <= 2  # the columns of all exports, and the header of the file that is read
+
+
 @pytest.mark.parametrize("code", ["610", "1013"])
 def test_an_export_that_is_not_found_is_made_anew_however_that_is_said(
     sandbox: Any, load: Any, extracted: Any, code: str

@@ -42,18 +42,24 @@ def span_of(piece: Piece) -> tuple[datetime, datetime]:
 
 
 @settings(deadline=None)
-@given(since=moments, length=st.timedeltas(SECOND, timedelta(days=400)), asked=weights, newest_first=st.booleans())
+@given(
+    since=moments,
+    length=st.timedeltas(SECOND, timedelta(days=400)),
+    asked=weights,
+    newest_first=st.booleans(),
+    seconds_beyond=st.integers(0, 86_400),
+)
 def test_spans_have_every_second_of_a_window_once(
-    since: datetime, length: timedelta, asked: list[float], newest_first: bool
+    since: datetime, length: timedelta, asked: list[float], newest_first: bool, seconds_beyond: int
 ) -> None:
-    until = since + timedelta(seconds=int(length.total_seconds()))
-    plan = Spans("updatedAt", since, until, newest_first=newest_first)
+    until, beyond = since + timedelta(seconds=int(length.total_seconds())), timedelta(seconds=seconds_beyond)
+    plan = Spans("updatedAt", since, until, newest_first=newest_first, beyond=beyond)
     found = list(pieces(plan, [*asked, 1e6]))
     spans = [span_of(piece) for piece in found]
     assert all(first <= last for first, last in spans)
     if newest_first:
         spans.reverse()
-    assert (spans[0][0], spans[-1][1]) == (since, until - SECOND)
+    assert (spans[0][0], spans[-1][1]) == (since, until + beyond - SECOND)
     # Both ends are inclusive (§6): the next one begins a second behind the last.
     assert all(second[0] - first[1] == SECOND for first, second in pairwise(spans))
     assert all(last - first < timedelta(days=31) for first, last in spans)

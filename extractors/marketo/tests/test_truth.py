@@ -79,6 +79,18 @@ def test_an_incremental_load_has_what_changed_and_with_the_first_one_all(
     assert 0 < second.records < first.records
 
 
+def test_a_full_load_has_objects_that_changed_since_its_end(
+    sandbox: Any, extract: Callable[..., Any], extracted: Callable[[str], list[Any]]
+) -> None:
+    """By their last change alone they are found, and what a full load lacks counts as deleted."""
+    sandbox.advance(seconds=20 * 3600)
+    stream = "custom_object_subscription_c"
+    assert extract(stream, "--full-refresh", "--until", UNTIL).code == 0
+    expected = by_key(stream, truth(sandbox, stream))
+    assert any(row["updatedAt"] > UNTIL for row in expected.values())
+    assert by_key(stream, extracted(stream)) == expected
+
+
 def test_leads_are_those_whose_bulk_update_falls_into_the_window(
     sandbox: Any, extract: Callable[..., Any], extracted: Callable[[str], list[Any]]
 ) -> None:

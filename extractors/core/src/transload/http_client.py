@@ -24,6 +24,7 @@ import tenacity
 import urllib3.exceptions
 
 from transload.errors import ConfigError, Interrupted, SourceUnavailable, TransloadError
+from transload.steps import Step, reached
 
 log = logging.getLogger(__name__)
 
@@ -274,6 +275,7 @@ class HttpClient:
             with self._count_lock:
                 self.requests += 1
             self._read_environment(url)
+            reached(Step.REQUEST)
             try:
                 response = self._session.request(
                     method, url, params=params, data=data, headers=own, stream=True,

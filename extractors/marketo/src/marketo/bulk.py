@@ -115,7 +115,7 @@ class BulkLoad:
             return None
         piece, reservation = held
         try:
-            export, fields = self._create_export(piece.filter)
+            export, columns = self._create_export(piece.filter)
         except FilterUnsupported as error:
             reservation.release()
             self._fall_back(error)
@@ -126,12 +126,13 @@ class BulkLoad:
         self.state = replace(self.state, mark=piece.mark)
         kept = self._megabytes.kept(reservation)
         log.info("export created", extra={"export": export, "filter": str(dict(piece.filter)), "reserved": kept.bytes})
-        return Job(export, piece.filter, piece.weight, fields, kept)
+        return Job(export, piece.filter, piece.weight, columns, kept)
 
-    def _create_export(self, piece: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    def _create_export(self, piece: Mapping[str, Any]) -> tuple[str, int]:
+        """An export's id, and the number of its list of columns."""
         fields = self._fields()
         try:
-            return self._exports.create(piece, fields), fields
+            return self._exports.create(piece, fields), self._columns(fields)
         except InvalidFields as invalid:
             # Described, and not exported all the same: the others are wanted nevertheless. Once, lest nothing be left in the end.
             if self._has_dropped or not set(invalid.fields) <= set(fields) - set(self._stream.primary_key):
@@ -141,7 +142,7 @@ class BulkLoad:
         self._has_dropped = True
         fields = self._fields()
         try:
-            return self._exports.create(piece, fields), fields
+            return self._exports.create(piece, fields), self._columns(fields)
         except InvalidFields as again:
             raise self._unlike_described(again) from again
 
@@ -153,6 +154,10 @@ class BulkLoad:
 
     def _fields(self) -> tuple[str, ...]:
         return tuple(name for name in self._described.fields if name not in self.state.dropped)
+
+    def _columns(self, fields: tuple[str, ...]) -> int:
+        self.state, number = self.state.with_columns(fields)
+        return number
 
     @property
     def _current_plan(self) -> Plan:
@@ -235,9 +240,10 @@ class BulkLoad:
 
     def _read(self, job: Job, status: Status) -> Iterator[Page]:
         digest = _Digest(self.state)
+        columns = self.state.columns[job.columns]
         rows = Rows(
-            self._described.kinds, expected=job.fields, primary_key=self._stream.primary_key,
-            cursor=self._stream.cursor if self._stream.cursor in job.fields else None, place=self.state.place,
+            self._described.kinds, expected=columns, primary_key=self._stream.primary_key,
+            cursor=self._stream.cursor if self._stream.cursor in columns else None, place=self.state.place,
         )  # fmt: skip
         if status.file_size is None or self.state.offset < status.file_size:
             for piece in self._exports.file(job.export, self.state.offset):
@@ -291,11 +297,11 @@ class BulkLoad:
             self._megabytes.settle(job.held, 0)
         held = self._megabytes.again(job.held, job.size)
         try:
-            export, fields = self._create_again(job)
+            export, columns = self._create_again(job)
         except BaseException:
             self._megabytes.settle(held, 0)
             raise
-        fresh = Job(export, job.filter, job.weight, fields, held, creations=job.creations + 1)
+        fresh = Job(export, job.filter, job.weight, columns, held, creations=job.creations + 1)
         # Rows of the lost file that the load has taken may be in the new one as well.
         restart = self.state.offset > 0
         self.state = self.state.with_first(fresh)
@@ -304,7 +310,7 @@ class BulkLoad:
         yield self._page(barrier=True, restart=restart)
         self._start(fresh, patient=self.state.jobs[0].export == fresh.export)
 
-    def _create_again(self, job: Job) -> tuple[str, tuple[str, ...]]:
+    def _create_again(self, job: Job) -> tuple[str, int]:
         while True:
             try:
                 return self._create_export(job.filter)

@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from marketo import __version__
 from marketo.streams import CUSTOM_OBJECTS, STREAMS
+from transload import parsing
 from transload.cli import cli
 from transload.source import Connection, Option, Runtime, Source
 
+_ADDRESS = parsing.address("https://123-ABC-456.mktorest.com")
+
 
 def _base_url(text: str) -> str:
-    if not text.startswith(("https://", "http://")):
-        raise ValueError("give the whole address, such as https://123-ABC-456.mktorest.com")
     # The console shows the address with /rest or /identity behind it.
-    return text.rstrip("/").removesuffix("/rest").removesuffix("/identity")
-
-
-def _number(low: int, high: int, what: str) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"give {what} from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1.0
-    if not 0 < seconds < float("inf"):
-        raise ValueError("give a number of seconds, more than 0")
-    return seconds
-
-
-def _transport(text: str) -> str:
-    if text not in ("auto", "bulk", "rest"):
-        raise ValueError("give auto, bulk or rest")
-    return text
+    return _ADDRESS(text).removesuffix("/rest").removesuffix("/identity")
 
 
 def _connect(options: Mapping[str, Any], runtime: Runtime) -> Connection:
@@ -60,19 +36,20 @@ SOURCE = Source(
         Option("client-id", "The client id of the API user's custom service.", secret=True, required=True),
         Option("client-secret", "The client secret.", secret=True, required=True),
         Option("transport", "How leads and activities are read: bulk (Bulk Extract), rest (no exports), or auto, which decides by "
-               "the window and what is left of each quota, and says why.", default="auto", parse=_transport),
+               "the window and what is left of each quota, and says why.", default="auto",
+               parse=parsing.one_of("auto", "bulk", "rest")),
         Option("reserve", "Percent of the day's calls and megabytes to leave to other integrations.",
-               default="20", parse=_number(0, 99, "a percentage")),
+               default="20", parse=parsing.reserve),
         Option("daily-calls", "API calls that the account has a day.", default="50000",
-               parse=_number(1, 100_000_000, "a number")),
+               parse=parsing.number(1, 100_000_000)),
         Option("daily-megabytes", "Megabytes of exports that the account has a day.", default="500",
-               parse=_number(1, 10_000_000, "a number")),
+               parse=parsing.number(1, 10_000_000)),
         Option("rate", "Calls in 20 seconds at most, of the 100 that all integrations have together.", default="50",
-               parse=_number(1, 1_000_000, "a number")),
+               parse=parsing.number(1, 1_000_000)),
         Option("job-deadline", "How long an export may be queued and worked on, in seconds, before the run gives up waiting; the "
-               "next run takes the same export up.", default="14400", parse=_seconds),
+               "next run takes the same export up.", default="14400", parse=parsing.seconds),
         Option("poll", "Seconds between two looks at an export's status; Marketo renews it once a minute.", default="60",
-               parse=_seconds),
+               parse=parsing.seconds),
     ),
     streams=STREAMS,
     families=(CUSTOM_OBJECTS,),

@@ -208,7 +208,11 @@ class Marketo:
         # By createdAt all leads are found, whatever became of them since; by updatedAt those that changed.
         full = "createdAt" if place.kind == "leads" else str(place.changes)
         name = full if window.since is None else str(place.changes)
-        plan = Spans(name, since, window.until, newest_first=newest_first)
+        beyond = timedelta()
+        if window.mode == "full" and name != "createdAt":
+            # What has changed since then is found by no span before it, and would count as deleted.
+            beyond = min(max(timedelta(), self._runtime.clock() - window.until), A_DAY)
+        plan = Spans(name, since, window.until, newest_first=newest_first, beyond=beyond)
         if place.kind == "leads" and name != "createdAt":
             return plan, Otherwise(Spans("createdAt", since, window.until), _NO_UPDATED_AT["leads"])
         return plan, None

@@ -52,17 +52,27 @@ class Spans:
         since: where the first begins.
         until: where the last ends, exclusively.
         newest_first: for a sample, of which the rest will not be asked for.
+        beyond: how far the piece that ends the window reaches behind ``until``.
     """
 
     probe = timedelta(days=1).total_seconds()
 
-    def __init__(self, filter_name: str, since: datetime, until: datetime, *, newest_first: bool = False) -> None:
+    def __init__(
+        self,
+        filter_name: str,
+        since: datetime,
+        until: datetime,
+        *,
+        newest_first: bool = False,
+        beyond: timedelta = timedelta(),
+    ) -> None:
         self._name, self._since, self._until, self._newest_first = filter_name, since, until, newest_first
+        self._beyond = beyond
         #: the weight of all pieces together
         self.whole = (until - since).total_seconds()
 
     def piece(self, mark: Any, weight: float) -> Piece | None:
-        length = min(LONGEST, max(SHORTEST, timedelta(seconds=int(weight))))
+        length = min(LONGEST - self._beyond, max(SHORTEST, timedelta(seconds=int(weight))))
         if self._newest_first:
             end = datetime.fromisoformat(mark) if mark else self._until
             begin = max(self._since, end - length)
@@ -72,7 +82,8 @@ class Spans:
         if begin >= end:
             return None
         # Both ends are inclusive (§6), and a second is the least that can be told apart.
-        span = {"startAt": iso(begin), "endAt": iso(end - timedelta(seconds=1))}
+        last = end + self._beyond if end == self._until else end
+        span = {"startAt": iso(begin), "endAt": iso(last - timedelta(seconds=1))}
         mark = iso(begin if self._newest_first else end)
         return Piece({self._name: span}, (end - begin).total_seconds(), mark)
 

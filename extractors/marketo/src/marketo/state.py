@@ -32,7 +32,7 @@ class Job(msgspec.Struct, frozen=True):
         export: its id.
         filter: what it asks for.
         weight: seconds or programs that it spans.
-        fields: its columns, in any order.
+        columns: which of the state's lists of columns it has.
         held: what is reserved for it; None once it was settled.
         size: bytes of its file, once they are known.
         creations: how often an export was made for this piece, in this run.
@@ -42,7 +42,7 @@ class Job(msgspec.Struct, frozen=True):
     export: str
     filter: Mapping[str, Any]
     weight: float
-    fields: tuple[str, ...]
+    columns: int
     held: Held | None = None
     size: int | None = None
     creations: int = 1
@@ -68,6 +68,7 @@ class State(msgspec.Struct, frozen=True):
         rate: bytes a weight, of the newest export.
         weight: of the newest export whose size is known.
         dropped: fields that Marketo describes and does not export.
+        columns: the lists of columns that exports have, in any order: hundreds of names, which hundreds of exports share.
         catch_up: the token of what is read over REST behind all exports.
     """
 
@@ -86,6 +87,7 @@ class State(msgspec.Struct, frozen=True):
     rate: float | None = None
     weight: float | None = None
     dropped: tuple[str, ...] = ()
+    columns: tuple[tuple[str, ...], ...] = ()
     catch_up: Any = None
 
     @property
@@ -103,6 +105,12 @@ class State(msgspec.Struct, frozen=True):
     def at_start(self) -> State:
         """The state before the first job's file."""
         return replace(self, offset=START.offset, line=START.line, header=START.header, sha256=None, rows=0, rejected=0)
+
+    def with_columns(self, fields: tuple[str, ...]) -> tuple[State, int]:
+        """The state that knows a list of columns, and its number."""
+        if fields in self.columns:
+            return self, self.columns.index(fields)
+        return replace(self, columns=(*self.columns, fields)), len(self.columns)
 
     def with_first(self, job: Job) -> State:
         """The state with another first job."""

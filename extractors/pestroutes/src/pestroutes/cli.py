@@ -9,14 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pestroutes import __version__
 from pestroutes.schema import TIMEZONE
 from pestroutes.streams import STREAMS
+from transload import parsing
 from transload.cli import cli
 from transload.source import Connection, Option, Runtime, Source
-
-
-def _base_url(text: str) -> str:
-    if not text.startswith(("https://", "http://")):
-        raise ValueError("give the whole address, such as https://SUBDOMAIN.pestroutes.com/api")
-    return text.rstrip("/")
 
 
 def _offices(text: str) -> str:
@@ -35,12 +30,6 @@ def _zone(text: str) -> ZoneInfo:
         raise ValueError("give an IANA time zone such as America/Los_Angeles") from None
 
 
-def _reserve(text: str) -> int:
-    if not (text.isdigit() and int(text) < 100):
-        raise ValueError("give a percentage from 0 to 99")
-    return int(text)
-
-
 def _connect(options: Mapping[str, Any], runtime: Runtime) -> Connection:
     # Late: requests costs a quarter of a second at start.
     from pestroutes.client import PestRoutes
@@ -54,12 +43,12 @@ SOURCE = Source(
     version=__version__,
     options=(
         Option("base-url", "The API's address, such as https://SUBDOMAIN.pestroutes.com/api.",
-               required=True, parse=_base_url, affects_records=True),
+               required=True, parse=parsing.address("https://SUBDOMAIN.pestroutes.com/api"), affects_records=True),
         Option("authentication-key", "The API key.", secret=True, required=True),
         Option("authentication-token", "The API token.", secret=True, required=True),
         Option("office-ids", "Offices to read, such as 1,2,5.", default="all", parse=_offices, affects_records=True),
         Option("time-zone", "The zone of the account's timestamps.", default=TIMEZONE, parse=_zone, affects_records=True),
-        Option("reserve", "Percent of the API quota to leave to other integrations.", default="20", parse=_reserve),
+        Option("reserve", "Percent of the API quota to leave to other integrations.", default="20", parse=parsing.reserve),
     ),
     streams=STREAMS,
     connect=_connect,
