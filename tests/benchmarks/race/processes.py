@@ -1,0 +1,88 @@
+"""A pipeline of processes, measured whole: wall and CPU seconds, and the memory of all of them together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import psutil
+
+_EVERY = 0.05
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Seconds from the first process's start to the last one's end; CPU seconds of all and their children; MiB at most."""
+
+    wall: float
+    cpu: float
+    mib: float
+
+
+def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -> Spent:
+    """Run commands, each one's output the next one's input, the last one's thrown away.
+
+    Raises:
+        SystemExit: one of them failed; the message has the end of what it said.
+    """
+    with tempfile.TemporaryFile() as said:
+        began = time.perf_counter()
+        running = list(_started(commands, environment, said.fileno()))
+        watch = _Watch([one.pid for one in running])
+        watch.start()
+        cpu = mib = 0.0
+        for one in running:
+            _, status, usage = os.wait4(one.pid, 0)
+            one.returncode = os.waitstatus_to_exitcode(status)
+            cpu += usage.ru_utime + usage.ru_stime
+            mib = max(mib, usage.ru_maxrss / 1024)
+        wall = time.perf_counter() - began
+        watch.over.set()
+        watch.join()
+        for one, command in zip(running, commands, strict=True):
+            if one.returncode:
+                said.seek(0)
+                raise SystemExit(f"{command} ended with {one.returncode}: {said.read().decode()[-3000:]}")
+    return Spent(wall, cpu, max(mib, watch.most / (1 << 20)))
+
+
+def _started(
+    commands: Sequence[Sequence[str]], environment: Mapping[str, str], said: int
+) -> Iterator[subprocess.Popen[bytes]]:
+    before = None
+    for n, command in enumerate(commands):
+        last = n == len(commands) - 1
+        output = subprocess.DEVNULL if last else subprocess.PIPE
+        process = subprocess.Popen(command, env=environment, stdin=before, stdout=output, stderr=said)
+        if before is not None:
+            before.close()
+        before = process.stdout
+        yield process
+
+
+class _Watch(threading.Thread):
+    """Looks at the memory of processes and their descendants, all of them at one moment, until told to stop."""
+
+    def __init__(self, pids: list[int]) -> None:
+        super().__init__(daemon=True)
+        self._pids, self.over, self.most = pids, threading.Event(), 0
+
+    def run(self) -> None:
+        """Look, and keep the most."""
+        while not self.over.wait(_EVERY):
+            self.most = max(self.most, sum(self._now(pid) for pid in self._pids))
+
+    def _now(self, pid: int) -> int:
+        found = 0
+        with contextlib.suppress(psutil.Error):
+            root = psutil.Process(pid)
+            for process in (root, *root.children(recursive=True)):
+                with contextlib.suppress(psutil.Error):
+                    found += process.memory_info().rss
+        return found
