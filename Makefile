@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench docs lock clean
+.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench race docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -45,8 +45,11 @@ format: setup ## Rewrite the code in the project's style
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
+race: setup ## Race against other tools for docs/performance.md, and write that page: 25 minutes of a quiet machine
+	@$(PY) -m tests.benchmarks race --publish
+
 docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
-	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \
+	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && $(PY) -m tests.benchmarks race --page && for source in pestroutes marketo; do \
 	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
 
 lock: setup ## Choose the versions of all dependencies anew

@@ -19,8 +19,8 @@ def python_of(rival: str) -> Path:
         if not python.exists():
             subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, folder], check=True)
         # Compiled, so that no run's start is measured with a compiler in it.
-        options = ["--quiet", "--compile-bytecode", "--python", python, "--require-hashes"]
-        subprocess.run([uv, "pip", "sync", *options, lock], check=True)
+        options = ["--quiet", "--compile-bytecode", "--python", str(python), "--require-hashes"]
+        subprocess.run([str(uv), "pip", "sync", *options, str(lock)], check=True)
         installed.write_bytes(lock.read_bytes())
     return python
 

@@ -20,8 +20,8 @@ class _Answer(msgspec.Struct):
     records: list[msgspec.Raw]
 
 
-_ANSWER = msgspec.json.Decoder(_Answer)
-_LOOK = Look(("id",), "updated_at", "id")
+ANSWER = msgspec.json.Decoder(_Answer)
+LOOK = Look(("id",), "updated_at", "id")
 
 
 class Race:
@@ -70,8 +70,8 @@ class Race:
             yield under_way.popleft().result()[1]
 
     def _get(self, number: int) -> tuple[int, Page]:
-        answer = self._http.request("GET", self._url, lambda got: _ANSWER.decode(got.body), params={"page": str(number)})
-        found = split(answer.records, _LOOK)
+        answer = self._http.request("GET", self._url, lambda got: ANSWER.decode(got.body), params={"page": str(number)})
+        found = split(answer.records, LOOK)
         page = Page(found.records, {"page": number}, found.cursor_max, found.rejected, joined=found.joined)
         return answer.pages, page
 
@@ -88,7 +88,9 @@ SOURCE = Source(
     version="0",
     options=(Option("base-url", "The API's address.", required=True, affects_records=True),),
     streams=(
-        Stream("records", "All records.", ("id",), "updated_at", ("full",), {"properties": {name: {} for name in _FIELDS}}),
+        Stream(
+            "records", "All records.", ("id",), "updated_at", ("full",), {"properties": {name: {} for name in _FIELDS}}
+        ),
     ),
     connect=_connect,
 )

@@ -77,7 +77,9 @@ def write_pages(path: Path, records: int, size: int) -> list[Slot]:
     with path.open("wb") as file:
         for office, first, count in _pages(records, page):
             head = b'{"id":%%d,"office":%d,%%b' % office
-            array = b"[" + b",".join([head % (n, shapes[n * 7919 % _SHAPES]) for n in range(first, first + count)]) + b"]"
+            array = (
+                b"[" + b",".join([head % (n, shapes[n * 7919 % _SHAPES]) for n in range(first, first + count)]) + b"]"
+            )
             file.write(array)
             slots.append(Slot(office, offset, len(array), count))
             offset += len(array)

@@ -20,7 +20,7 @@ from tests.benchmarks.race.processes import Spent, measure
 from tools.services import ACCESS_KEY, BUCKET, SECRET_KEY, process
 
 # Whoever needs less is run three times, and the best counts: what else the machine does weighs more on a short run.
-SHORT = 20.0
+SHORT = 10.0
 
 
 @dataclass(frozen=True)
@@ -159,4 +159,6 @@ def room(folder: Path, cases: Sequence[Case]) -> None:
     needed = max((2 * case.records * case.size for case in cases), default=0)
     free = shutil.disk_usage(folder).free
     if free < needed:
-        raise SystemExit(f"{folder} has {free / 1e9:.0f} GB free, the largest case needs {needed / 1e9:.0f} GB; set TMPDIR")
+        raise SystemExit(
+            f"{folder} has {free / 1e9:.0f} GB free, the largest case needs {needed / 1e9:.0f} GB; set TMPDIR"
+        )

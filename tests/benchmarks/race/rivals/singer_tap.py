@@ -12,7 +12,7 @@ from singer_sdk.pagination import BaseHATEOASPaginator
 from singer_sdk.streams.core import TypeConformanceLevel
 
 
-class Next(BaseHATEOASPaginator):
+class Next(BaseHATEOASPaginator):  # type: ignore[misc]
     """The address of the next page is in the page."""
 
     def get_next_url(self, response: Any) -> str | None:
@@ -21,7 +21,7 @@ class Next(BaseHATEOASPaginator):
         return following
 
 
-class Records(RESTStream):
+class Records(RESTStream):  # type: ignore[misc]
     """All records."""
 
     name = "records"
@@ -59,7 +59,7 @@ class Records(RESTStream):
         yield from response.json()["records"]
 
 
-class RaceTap(Tap):
+class RaceTap(Tap):  # type: ignore[misc]
     """The tap."""
 
     name = "tap-race"
