@@ -99,7 +99,7 @@ def publish(records: int) -> None:
         "versions": {rival: f"{package} {version(rival, package)}" for rival, package in PACKAGES.items()},
     }  # fmt: skip
     about["versions"]["singer"] += f", target-s3-jsonl {version('singer', 'target-s3-jsonl')}"
-    results = run(published(records))
+    # First what is short: should it fail, the race is not lost.
     measured: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name, s3(Path(name), memory="4GiB") as endpoint:
         folder = Path(name)
@@ -107,6 +107,7 @@ def publish(records: int) -> None:
         measured["many_loads"] = measures.many_loads(endpoint, folder)
         measured["stages"] = measures.stages(folder)
     measured["staging"] = measures.staging(ROOT)
+    results = run(published(records))
     about["load_after"] = round(os.getloadavg()[0], 1)
     kept = {"about": about, "records": records, "results": as_json(results), "measures": measured}
     page.RESULTS.parent.mkdir(exist_ok=True)
