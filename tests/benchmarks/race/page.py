@@ -102,7 +102,7 @@ def _case(results: Results, records: int, size: int, latency: int) -> str:
         stored = f"{run['stored_bytes'] / 1e6:,.1f}" if run["stored_bytes"] else "–"
         rows.append([
             label, f"{run['wall']:,.1f}", f"{run['cpu']:,.1f}", f"{_per_second(run):,.0f}", f"{_per_cpu(run):,.0f}",
-            f"{run['mib']:,.0f}", f"{run['requests']:,}", stored, str(run["runs"]),
+            f"{run['mib']:,.0f}" if run["mib"] else "–", f"{run['requests']:,}", stored, str(run["runs"]),
         ])  # fmt: skip
     return _table(head, rows)
 
@@ -113,7 +113,8 @@ def _figures(results: Results) -> dict[str, str]:
     what, waited = (f"{one['ours']['records']:,} records of 1 KB" for one in (case, slow))
     sizes: dict[str, list[tuple[float, float]]] = {}
     for run in results.runs:
-        if run["size"] == 1_000 and run["latency_ms"] == 0 and run["contestant"] in ("ours", *TARGETS, "naive"):
+        memory_kept = run["mib"] and run["size"] == 1_000 and run["latency_ms"] == 0
+        if memory_kept and run["contestant"] in ("ours", *TARGETS, "naive"):
             sizes.setdefault(NAMES[run["contestant"]], []).append((run["records"], run["mib"]))
     ours = NAMES["ours"]
     return {

@@ -23,7 +23,7 @@ class Figures:
         )
         one = measures["checkpoints"]
         self.parts, self.part_records = one["parts"], one["records"]
-        self.part_cpu, self.part_wall = one["cpu_ms_a_part"], one["wall_ms_a_part"]
+        self.part_cpu = one["cpu_ms_a_part"]
 
 
 METHOD = """# Performance
@@ -54,7 +54,7 @@ there: the floor shows how little the server holds anybody up. Records have text
 text, nulls, a nested object and a list. The S3 server is SeaweedFS. Server, store and contestant share the cores.
 
 **Measured** is the whole process from start to exit, imports included, with all its children: wall clock; CPU seconds of user and
-system; memory resident in all processes at one moment, looked at 20 times a second, or the kernel's own maximum where that is more (pages
+system; memory resident in all processes at one moment, looked at 20 times a second, or the most that one of them ever held where that is more (pages
 that processes share count in each). Requests are those that the API saw. After each run all stored lines are counted, and must be as many
 as there are records. Whoever needs less than 10 seconds is run three times: the least time counts, and the most memory.
 
@@ -83,7 +83,7 @@ and the point of leaving it out. Their gzip is zlib's at level 6 or 9; ours is I
 
 {stages}
 
-The first four rows are steps done alone, in one thread, on the records of the race; the sum is what no arrangement of threads gets under. Receiving, compressing and hashing let go
+The first five rows are steps done alone, in one thread, on the records of the race; the sum is what no arrangement of threads gets under. Receiving, compressing and hashing let go
 of Python's lock, so they overlap on two cores; decoding and splitting hold it. That is what limits records per second: the floor
 does none of it, and here its server is as fast as the kernel can copy. Behind a vendor's server, which renders what it sends, ours waits as the floor
 does: of a bare loop over the PestRoutes sandbox it reaches three quarters (`make bench`).
@@ -95,7 +95,7 @@ the memory of pages (no CPU seconds less, some megabytes more).
 
 ## Checkpoints, many loads, dbt
 
-A part costs {f.part_cpu} ms of CPU and {f.part_wall} ms of wall clock beside its records (an upload, a checkpoint;
+A part costs {f.part_cpu} ms of CPU beside its records (an upload, a checkpoint;
 {f.part_records:,} records in {f.parts} parts against one). Parts hold 250,000 records unless told otherwise.
 
 {many}
