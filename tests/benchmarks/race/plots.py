@@ -58,6 +58,7 @@ def curves(title: str, x_title: str, lines: Mapping[str, Sequence[tuple[float, f
         parts.append(
             f'<polyline points="{drawn}" fill="none" stroke="{colour}" stroke-width="{3 if n == 0 else 1.5}"/>'
         )
+        parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in (at(*one) for one in line)]
         x, y = at(*max(line))
         while any(abs(y - other) < 14 for other in ends):
             y -= 14
