@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench docs lock clean
+.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench race docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -52,8 +52,11 @@ faults: setup ## Kill, double and disturb every source in every way, and write d
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
+race: setup ## Race against other tools for docs/performance.md, and write that page: 25 minutes of a quiet machine
+	@$(PY) -m tests.benchmarks race --publish
+
 docs: setup ## Write the generated files anew: command reference, chart's README, dbt's, architecture, the architect's rules
-	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \
+	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && $(PY) -m tests.benchmarks race --page && for source in pestroutes marketo; do \
 	  $(PY) dbt/generate.py $$source --command .venv/bin/$$source || exit 1; done
 	@DBT_TARGET=duckdb TRANSLOAD_DESTINATION=. .venv-dbt/bin/dbt --quiet parse --project-dir dbt --profiles-dir dbt --no-partial-parse
 	@.venv/bin/architect docs --manifest dbt/target/manifest.json
@@ -64,4 +67,4 @@ lock: setup ## Choose the versions of all dependencies anew
 	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
-	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .demo .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .venv-rival-* .demo .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks.race.processes import Watch
 from tools.services import ACCESS_KEY, BUCKET, SECRET_KEY
 
 
@@ -45,14 +46,14 @@ def extract(command: Sequence[str], endpoint: str, settings: Mapping[str, str]) 
     began = time.perf_counter()
     with tempfile.TemporaryFile() as log:
         running = subprocess.Popen([*command, "--json"], env=environment, stdout=subprocess.PIPE, stderr=log)
+        watch = Watch([running.pid])
         output = running.stdout.read() if running.stdout else b""
         _, status, usage = os.wait4(running.pid, 0)
+        mib = watch.end()
         running.returncode = os.waitstatus_to_exitcode(status)
         if running.returncode:
             log.seek(0)
             raise SystemExit(f"{command} ended with {running.returncode}: {log.read().decode()[-2000:]}")
     load = json.loads(output)["loads"][0]
     wall = time.perf_counter() - began
-    # ru_maxrss is in KiB on Linux, in bytes on macOS.
-    mib = usage.ru_maxrss / (1 << 20 if sys.platform == "darwin" else 1 << 10)
     return Measured(load["records"], load["raw_bytes"], load["seconds"], wall, usage.ru_utime + usage.ru_stime, mib)

@@ -36,10 +36,11 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
         ("-m", "tools.reference", "--check"),
         ("-m", "tools.chart_readme", "--check"),
         ("-m", "tools.faults", "--check"),
+        ("-m", "tests.benchmarks", "race", "--check"),
         ("dbt/generate.py", "pestroutes", "--check", "--command", str(BIN / "pestroutes")),
         ("dbt/generate.py", "marketo", "--check", "--command", str(BIN / "marketo")),
     ],
-    ids=["reference", "chart", "faults", "pestroutes", "marketo"],
+    ids=["reference", "chart", "faults", "performance", "pestroutes", "marketo"],
 )
 def test_generated_files_are_not_stale(command: tuple[str, ...]) -> None:
     ended = run(sys.executable, *command)

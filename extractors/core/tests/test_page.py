@@ -108,6 +108,39 @@ def test_what_is_no_record_is_rejected_alone_with_the_reason(record: bytes, reas
     assert found.rejected[0].text == record.decode("utf-8", "backslashreplace")
 
 
+@pytest.mark.parametrize("char", ["é", "表", "\U0001f41c"])
+@pytest.mark.parametrize("before", range(5))
+def test_a_character_that_lies_across_blocks_is_whole(char: str, before: int) -> None:
+    """UTF-8 is checked block by block: 256 KiB of text behind so many bytes put each byte of the character at a border."""
+    record = json.dumps({"id": 1, "a": "x" * before + char * (1 << 17)}, ensure_ascii=False).encode()
+    found = split(b"[%s]" % record, LOOK)
+    assert (found.joined, found.rejected) == (record + b"\n", [])
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_a_character_that_is_cut_off_is_found_wherever_it_is(cut: int) -> None:
+    broken = b'{"id":1,"a":"%s%s"}' % (b"x" * ((1 << 18) - 15), "\U0001f41c".encode()[:cut])
+    found = split(b'[%s,{"id":2,"a":"%s"}]' % (broken, "é".encode() * 9), LOOK)
+    assert found.ids == [2]
+    assert [one.reason for one in found.rejected] == ["not UTF-8"]
+
+
+def test_the_newest_cursor_is_that_of_all_kinds() -> None:
+    assert (
+        split(b'[{"id":1,"changed":"2025"},{"id":2,"changed":2026},{"id":3,"changed":[]}]', LOOK).cursor_max == "2026"
+    )
+    assert split(b'[{"id":1,"changed":""}]', LOOK).cursor_max is None
+
+
+def test_the_records_of_a_page_can_be_looked_at_one_by_one() -> None:
+    found = split(b'[{"id":1},{"id":2}]', LOOK)
+    assert (list(found.records), found.records[0], found.records[1:]) == (
+        [b'{"id":1}', b'{"id":2}'],
+        b'{"id":1}',
+        [b'{"id":2}'],
+    )
+
+
 def test_every_field_of_a_compound_key_is_needed() -> None:
     look = Look(("id", "flag"), None, "id")
     found = split(b'[{"id":1,"flag":"a"},{"id":1},{"flag":"b"}]', look)

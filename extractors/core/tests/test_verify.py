@@ -91,3 +91,17 @@ def test_of_several_windows_with_one_end_the_last_committed_is_verified(
     commit(directory_lake, clock=ticking)
     shorter = commit(directory_lake, clock=ticking, window=Window("incremental", SINCE + timedelta(hours=1), UNTIL))
     assert verify_window(directory_lake, KEYS, "incremental", None, UNTIL).load_id == shorter.load_id
+
+
+def test_it_reads_no_record_of_another_window(
+    directory_lake: Lake, commit: Commit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stream with ten thousand loads is verified in the time of one."""
+    for hours in range(1, 6):
+        commit(directory_lake, window=Window("incremental", SINCE - timedelta(hours=hours), SINCE))
+    record = commit(directory_lake)
+    read: list[str] = []
+    get = directory_lake.get
+    monkeypatch.setattr(directory_lake, "get", lambda key: read.append(key) or get(key))
+    assert verify_window(directory_lake, KEYS, "incremental", None, UNTIL).load_id == record.load_id
+    assert read == [KEYS.commit(Window("incremental", SINCE, UNTIL))]

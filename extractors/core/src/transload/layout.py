@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -101,14 +101,26 @@ def committed_windows(lake: Lake, keys: StreamKeys) -> Iterator[Window]:
                 yield inner
 
 
-def commit_records(lake: Lake, keys: StreamKeys) -> Iterator[CommitRecord]:
-    """Every commit record of a stream. A window that stands in a file of its own and in a compacted one counts once:
-    the file of its own is newer."""
+def commit_records(
+    lake: Lake, keys: StreamKeys, wanted: Callable[[Window], bool] = lambda _: True
+) -> Iterator[CommitRecord]:
+    """The commit records of a stream. A window that stands in a file of its own and in a compacted one counts once:
+    the file of its own is newer.
+
+    Args:
+        lake: where.
+        keys: of the stream.
+        wanted: tells by its window whether a record is wanted: a file of one that is not is not opened, so that one
+            of ten thousand costs ten requests. Of compacted files every record is given.
+    """
     compacted: dict[str, CommitRecord] = {}
     seen: set[str] = set()
     for found in _files(lake, keys.loads):
+        window = _window_of(found.key)
+        if window is not None and not wanted(window):
+            continue
         for record in _records(lake, found.key):
-            if _window_of(found.key) is None:
+            if window is None:
                 compacted[record.window] = record
             else:
                 seen.add(record.window)

@@ -96,7 +96,7 @@ class Records:
     ``lines`` joins them.
     """
 
-    records: list[msgspec.Raw]
+    records: Sequence[bytes | msgspec.Raw]
     ids: list[Scalar]
     cursor_max: str | None
     rejected: list[Rejected]
@@ -174,16 +174,19 @@ def split(array: bytes | msgspec.Raw | list[msgspec.Raw], look: Look, *, marked:
     """
     raws = array if isinstance(array, list) else _elements(array)
     probe = _probe(look)
-    joined = lines(raws)
-    if joined.count(b"\n") > len(raws) or b"\r" in joined:
+    # To join them once more is quicker than to count the newlines of ``lines``.
+    sent = b"".join(raws)
+    if b"\n" in sent or b"\r" in sent:
         # Sent over several lines: a record loses its white space between tokens, and nothing else.
         raws = [msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)) for raw in raws]
-        joined = lines(raws)
-    if not marked and (joined.isascii() or _are_utf8(raws)):
+    del sent
+    joined = lines(raws)
+    if not marked and _is_utf8(joined):
         try:
             found = probe.many.decode_lines(joined)
             if not any(None in map(key, found) for key in probe.keys):
-                return _records(raws, found, [], probe, joined)
+                # As lines, which let go of the answer that the raw slices hold on to.
+                return _records(Lines(joined, len(raws)), found, [], probe, joined)
         except msgspec.MsgspecError:
             pass  # one of them is no record: find out which
     return _split_one_by_one(raws, probe, look)
@@ -212,7 +215,7 @@ def _split_one_by_one(raws: list[msgspec.Raw], probe: _Probe, look: Look) -> Rec
 
 def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | None]:
     """What was looked up in one record, and why it is rejected, if it is."""
-    if not _are_utf8([raw]):
+    if not _is_utf8(raw):
         return None, "not UTF-8"
     if _MARK in bytes(raw):
         return None, "an unpaired surrogate (shown as \\uffff\\ufffe\\uffff)"
@@ -225,7 +228,7 @@ def _read_one(raw: msgspec.Raw, probe: _Probe, look: Look) -> tuple[Any, str | N
 
 
 def _records(
-    raws: list[msgspec.Raw], found: list[Any], rejected: list[Rejected], probe: _Probe, joined: bytes
+    raws: Sequence[bytes | msgspec.Raw], found: list[Any], rejected: list[Rejected], probe: _Probe, joined: bytes
 ) -> Records:
     newest = _newest(list(map(probe.cursor, found))) if probe.cursor else None
     return Records(raws, list(map(probe.id, found)), newest, rejected, joined)
@@ -233,6 +236,8 @@ def _records(
 
 def _newest(cursors: list[Any]) -> str | None:
     """The greatest of the cursors that are a string or a number, as the vendor writes it."""
+    if set(map(type, cursors)) <= {str}:
+        return max(cursors, default=None) or None
     texts = [one if isinstance(one, str) else _cursor_text(one) for one in cursors if one is not None]
     return max((text for text in texts if text), default=None)
 
@@ -242,11 +247,18 @@ def _cursor_text(cursor: int | float | msgspec.Raw) -> str:
     return text.strip('"') if text[:1] in _COMPARABLE else ""
 
 
-def _are_utf8(raws: list[msgspec.Raw]) -> bool:
-    # One by one: a page decoded as a whole takes four times its size for a moment, and the time to fill that.
+# As much as is decoded at once to see that it is UTF-8: what comes of it takes up to four times its size.
+_DECODED = 1 << 18
+
+
+def _is_utf8(data: bytes | msgspec.Raw) -> bool:
+    if isinstance(data, bytes) and data.isascii():
+        return True
+    view, at = memoryview(data), 0
     try:
-        for raw in raws:
-            utf_8_decode(raw, "strict", True)
+        while at < len(view):
+            # A block may end within a character: that one is the next block's.
+            at += utf_8_decode(view[at : at + _DECODED], "strict", at + _DECODED >= len(view))[1]
     except UnicodeDecodeError:
         return False
     return True
@@ -275,7 +287,7 @@ def _text(raw: msgspec.Raw) -> str:
 
 def lines(records: Sequence[bytes | msgspec.Raw]) -> bytes:
     """Records as newline-delimited JSON, ending in a newline; empty for none."""
-    return b"\n".join(records) + b"\n" if records else b""
+    return b"\n".join((*records, b""))
 
 
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])

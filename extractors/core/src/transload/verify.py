@@ -9,7 +9,7 @@ from transload.errors import NotVerified
 from transload.lake import Lake
 from transload.layout import StreamKeys, commit_records
 from transload.records import CommitRecord, Part
-from transload.window import Mode, iso
+from transload.window import Mode, Window, iso
 
 
 def verify_window(lake: Lake, keys: StreamKeys, mode: Mode, since: datetime | None, until: datetime) -> CommitRecord:
@@ -28,11 +28,11 @@ def verify_window(lake: Lake, keys: StreamKeys, mode: Mode, since: datetime | No
     Raises:
         NotVerified: no commit record, or a part that is missing, of another size, or of another checksum.
     """
-    found = [
-        record
-        for record in commit_records(lake, keys)
-        if record.mode == mode and record.until == until and (since is None or record.since == since)
-    ]
+
+    def wanted(one: Window | CommitRecord) -> bool:
+        return one.mode == mode and one.until == until and (since is None or one.since == since)
+
+    found = [record for record in commit_records(lake, keys, wanted) if wanted(record)]
     if not found:
         span = f"[{iso(since)}, {iso(until)})" if since else f"a window that ends at {iso(until)}"
         raise NotVerified(f"{keys.stream}: no {mode} load of {span} is committed; extract it")
