@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench docs lock clean
+.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench soak docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -44,6 +44,10 @@ format: setup ## Rewrite the code in the project's style
 
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
+
+MINUTES ?= 30
+soak: setup ## Extract changing data through faults and kills for MINUTES (30), then hold the warehouse against the truth
+	@$(PY) -m tools.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 docs: setup ## Write the generated files anew: command reference, chart's README, dbt sources and staging models
 	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && for source in pestroutes marketo; do \

@@ -238,4 +238,7 @@ def _explained(error: botocore.exceptions.ClientError, url: str, key: str) -> Ex
         return ConfigError(f"{url}: there is no such bucket; create it, or correct --destination")
     if code in _DENIED:
         return AccessDenied(f"{url}: {error.operation_name} of {key} was refused ({code}: {message})")
-    return LakeUnavailable(f"{url}: {error.operation_name} of {key} failed ({code}: {message})")
+    return LakeUnavailable(
+        f"{url}: {error.operation_name} of {key} failed ({code}: {message}); run the same command again, "
+        "it goes on from its checkpoint"
+    )

@@ -1,0 +1,1 @@
+"""What tests of sources and of the lake are made with."""

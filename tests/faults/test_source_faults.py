@@ -1,0 +1,153 @@
+"""Whatever goes wrong between a source and us: once and in a burst it is got over, for ever it ends the run with the right code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from transload.testing.faults import (
+    answered,
+    closed_within,
+    drip,
+    hang,
+    reset,
+    too_many,
+    truncated_gzip,
+    wrong_length,
+)
+from transload.testing.proxy import Fault
+
+from .conftest import BULK, PESTROUTES, REST, Bench
+
+JSON = [("Content-Type", "application/json")]
+READ_SECONDS = 0.4
+
+
+def marketo_error(code: str, message: str) -> Fault:
+    body = f'{{"requestId":"1#1","success":false,"errors":[{{"code":"{code}","message":"{message}"}}]}}'
+    return answered(200, body.encode(), JSON, name=f"200 with code {code}")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A fault, and what a run ends with that meets nothing else.
+
+    Args:
+        fault: which.
+        forever: the exit code; 0 for what only costs time.
+        at: the requests that are struck, where they are not those that bring records.
+        burst: how many in a row are got over.
+        first: the first of these requests that is struck once; for ever it is the one behind.
+    """
+
+    fault: Fault
+    forever: int = 69
+    at: str | None = None
+    burst: int = 2
+    first: int = 2
+
+
+COMMON = (
+    Case(too_many()),
+    Case(too_many(1)),
+    Case(too_many(1, as_date=True)),
+    *(Case(answered(status)) for status in (500, 502, 503, 504)),
+    Case(reset("before")),
+    Case(reset("within")),
+    Case(reset("after"), 0),
+    Case(reset("lost")),
+    Case(closed_within()),
+    Case(drip(0.3), 0),
+    Case(hang(30)),
+)
+READ_WHOLE = (Case(wrong_length(7)), Case(wrong_length(-7), 65), Case(truncated_gzip(), 65))
+HTML = Case(answered(200, b"<html>busy</html>", [("Content-Type", "text/html")], name="200 with an HTML page"), 65)
+CASES: dict[str, tuple[Case, ...]] = {
+    PESTROUTES.name: (
+        *COMMON, *READ_WHOLE, HTML,
+        Case(answered(200, b'{"success":false,"errorMessage":"try later"}', JSON, name="200 with success false"), 65),
+        Case(answered(200, b'{"success":false,"errorMessage":"Bad key"}', JSON, name="token that dies now"), 77, at="/c|/office/"),
+    ),
+    REST.name: (
+        *COMMON, *READ_WHOLE, HTML,
+        Case(marketo_error("611", "System error")),
+        Case(replace(marketo_error("602", "Access token expired"), name="token that dies now"), 77),
+        Case(marketo_error("601", "Access token invalid"), 77),
+        Case(answered(503, name="503 of identity"), at="/identity/", first=1),
+    ),
+    BULK.name: (
+        *COMMON, HTML,
+        Case(replace(marketo_error("602", "Access token expired"), name="token that dies now"), 77),
+        # A file that ends before its length, or behind it, is asked for the rest.
+        Case(wrong_length(7), 0),
+        Case(wrong_length(-7)),
+        *(Case(fault, at=f"/{action}.json") for action in ("create", "enqueue", "status")
+          for fault in (answered(503), reset("lost"), reset("within"))),
+    ),
+}  # fmt: skip
+
+
+def cases(mode: str) -> list[Any]:
+    """All of them; a few are cheap and telling enough to run with every other test."""
+    found = []
+    for way in (PESTROUTES, REST, BULK):
+        for case in CASES[way.name]:
+            marks = [pytest.mark.fault(step=case.fault.name, mode=mode, source=way.name)]
+            if case.fault.name not in ("503", "reset within", "token that dies now"):
+                marks.append(pytest.mark.exhaustive)
+            found.append(pytest.param(way, case, id=f"{way.name}-{case.fault.name}-{case.at or 'data'}", marks=marks))
+    return found
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that hangs is given up after a moment, not after a minute."""
+    monkeypatch.setattr("transload.http_client.READ_SECONDS", READ_SECONDS)
+
+
+@pytest.mark.fault(table="Source faults")
+@pytest.mark.parametrize(("way", "case"), cases("once"))
+def test_once_it_costs_nothing_but_time(bench: Bench, case: Case) -> None:
+    _got_over(bench, case, 1)
+
+
+@pytest.mark.fault(table="Source faults")
+@pytest.mark.parametrize(("way", "case"), cases("in a burst"))
+def test_in_a_burst_too(bench: Bench, case: Case) -> None:
+    _got_over(bench, case, case.burst)
+
+
+def _got_over(bench: Bench, case: Case, times: int) -> None:
+    expected = bench.undisturbed()
+    rule = bench.proxy.add(case.fault, path=case.at or bench.way.data, first=case.first, times=times)
+    outcome = bench.extract("--retry-deadline", 30)
+    assert outcome.code == 0, outcome.err
+    assert rule.struck == times
+    assert bench.visible() == expected
+
+
+@pytest.mark.fault(table="Source faults")
+@pytest.mark.parametrize(("way", "case"), cases("for ever"))
+def test_for_ever_it_ends_the_run_with_its_code_and_the_next_one_goes_on(bench: Bench, case: Case) -> None:
+    expected = bench.undisturbed()
+    bench.proxy.add(case.fault, path=case.at or bench.way.data, first=2 * case.first - 1, times=None)
+    outcome = bench.extract()
+    assert outcome.code == case.forever, outcome.err
+    if case.forever:
+        assert bench.visible() == {}
+        kept = bench.checkpoint()
+        assert kept is not None
+        _says_what_to_do(outcome.summary["error"]["message"])
+        bench.proxy.clear()
+        outcome = bench.extract()
+        assert outcome.code == 0, outcome.err
+        (load,) = outcome.summary["loads"]
+        assert load["resumed"]
+        assert load["load_id"] == kept.load_id
+    assert bench.visible() == expected
+
+
+def _says_what_to_do(message: str) -> None:
+    assert any(word in message for word in ("run", "check", "leave", "see whether", "report")), message
