@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
@@ -92,6 +91,7 @@ class Bench:
     folder: Path
     monkeypatch: pytest.MonkeyPatch
     destination: str = ""
+    endpoint_url: str | None = None
 
     def point_at(self, url: str) -> None:
         """Let the command talk to this base URL."""
@@ -131,8 +131,8 @@ class Bench:
         return next((found for _, found in open_checkpoints(self.lake(), self.keys)), None)
 
     def lake(self) -> Lake:
-        """The destination."""
-        return open_lake(self.destination)
+        """The destination, past any proxy."""
+        return open_lake(self.destination, self.endpoint_url)
 
     @property
     def keys(self) -> StreamKeys:
@@ -161,9 +161,3 @@ def bench(way: Way, run: Any, read_part: Any, tmp_path: Path, monkeypatch: pytes
         sandbox = stack.enter_context(kind(**way.sandbox))
         proxy = stack.enter_context(Proxy(sandbox.url))
         yield Bench(way, sandbox, proxy, run, read_part, tmp_path, monkeypatch, str(tmp_path / "lake"))
-
-
-@pytest.fixture
-def error_of() -> Callable[[Any], str]:
-    """Returns a function that gives a run's error message."""
-    return lambda outcome: json.loads(outcome.out)["error"]["message"]

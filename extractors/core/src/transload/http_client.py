@@ -23,7 +23,7 @@ import requests.adapters
 import tenacity
 import urllib3.exceptions
 
-from transload.errors import ConfigError, Interrupted, SourceUnavailable, TransloadError
+from transload.errors import AccessDenied, ConfigError, Interrupted, SourceUnavailable, TransloadError
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +252,9 @@ class HttpClient:
         except Transient as error:
             tries = retrying.statistics.get("attempt_number", 1)
             message = f"{error} (after {tries} tries in {time.monotonic() - began:.0f} s)"
-            raise error.finally_raise(self._redact(message + (AGAIN if _is_down(error) else ""))) from error
+            # Refused credentials do not heal by themselves.
+            what_to_do = "" if issubclass(error.finally_raise, AccessDenied) else AGAIN
+            raise error.finally_raise(self._redact(message + what_to_do)) from error
 
     def _demand_service(self, status: int, headers: Mapping[str, str], url: str) -> None:
         if status == 429 or status >= 500:
@@ -332,7 +334,7 @@ class HttpClient:
         )
 
 
-# What a message ends with where the service is down.
+# What a message ends with where another run may succeed.
 AGAIN = "; run the same command again later: an extract goes on from its checkpoint"
 
 _Seen = Counter[tuple[type[TransloadError], int | None]]
@@ -340,10 +342,6 @@ _Seen = Counter[tuple[type[TransloadError], int | None]]
 
 def _kind(error: Transient) -> tuple[type[TransloadError], int | None]:
     return error.finally_raise, error.tries
-
-
-def _is_down(error: Transient) -> bool:
-    return issubclass(error.finally_raise, SourceUnavailable)
 
 
 _NO_URL = (
