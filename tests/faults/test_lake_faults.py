@@ -68,7 +68,12 @@ FAULTS = (
     reset("lost"),
     drip(0.2),
 )
-CHEAP = {("commit", "answer lost"), ("upload completed", "answer lost"), ("part", "503 SlowDown")}
+CHEAP = {
+    ("commit", "answer lost"),
+    ("read of the checkpoint", "reset within"),
+    ("upload completed", "answer lost"),
+    ("part", "503 SlowDown"),
+}
 LARGE = replace(
     PESTROUTES,
     sandbox={"records": 5500},

@@ -89,7 +89,8 @@ CASES: dict[str, tuple[Case, ...]] = {
         Case(replace(marketo_error("602", "Access token expired"), name="token that dies now"), 77),
         # A file that ends before its length, or behind it, is asked for the rest.
         Case(wrong_length(7), 0),
-        Case(wrong_length(-7), 65),
+        # One that is no more than a header is of no use without its end: the next run has another export made.
+        Case(wrong_length(-7), 65, burst=0),
         *(Case(fault, at=f"/{action}.json") for action in ("create", "enqueue", "status")
           for fault in (answered(503), reset("lost"), reset("within"))),
     ),
@@ -161,3 +162,52 @@ def test_for_ever_it_ends_the_run_with_its_code_and_the_next_one_goes_on(bench: 
 
 def _says_what_to_do(message: str) -> None:
     assert any(word in message for word in ("run", "check", "leave", "see whether", "report")), message
+
+
+@pytest.mark.fault(table="Source faults", mode="for ever")
+@pytest.mark.parametrize("way", [PESTROUTES, REST], ids=lambda way: way.name)
+@pytest.mark.parametrize(
+    ("address", "says"),
+    [
+        pytest.param("https://127.0.0.1:{port}", "SSL", marks=pytest.mark.fault(step="TLS failure")),
+        pytest.param("http://no-such-host.invalid", "resolve", marks=pytest.mark.fault(step="DNS failure")),
+    ],
+)
+def test_an_address_that_gives_no_connection_is_named_and_the_next_run_is_right(
+    bench: Bench, address: str, says: str
+) -> None:
+    expected = bench.undisturbed()
+    wrong = address.format(port=bench.proxy.port) + ("/api" if bench.way is PESTROUTES else "")
+    bench.point_at(wrong)
+    outcome = bench.extract("--retry-deadline", 0.5)
+    assert outcome.code == 69, outcome.err[-3000:]
+    message = outcome.summary["error"]["message"]
+    assert wrong in message
+    assert says in message
+    _says_what_to_do(message)
+    assert bench.visible() == {}
+    bench.point_at(bench.proxy.url)
+    assert bench.extract().code == 0
+    assert bench.visible() == expected
+
+
+@pytest.mark.fault(table="Source faults", step="connections refused")
+@pytest.mark.parametrize(
+    "way", [pytest.param(PESTROUTES, marks=pytest.mark.fault(mode="for ever", source="pestroutes"))]
+)
+def test_a_vendor_that_refuses_connections_in_the_middle(bench: Bench) -> None:
+    expected = bench.undisturbed()
+
+    def stop_listening(exchange: Any) -> None:
+        exchange.proxy.refuses = True
+        exchange.close(reset=True)
+
+    bench.proxy.add(Fault("refused", stop_listening), path=bench.way.data, first=3)
+    outcome = bench.extract()
+    assert outcome.code == 69, outcome.err[-3000:]
+    _says_what_to_do(outcome.summary["error"]["message"])
+    assert bench.visible() == {}
+    bench.proxy.refuses = False
+    outcome = bench.extract()
+    assert outcome.summary["loads"][0]["resumed"]
+    assert bench.visible() == expected
