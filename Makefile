@@ -1,7 +1,11 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench soak docs lock clean
+=======
+.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench docs lock clean
+>>>>>>> kit
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -41,6 +45,9 @@ lint: setup ## Check style, types and Dockerfiles
 
 format: setup ## Rewrite the code in the project's style
 	@.venv/bin/ruff check --fix-only . && .venv/bin/ruff format .
+
+faults: setup ## Kill, double and disturb every source in every way, and write docs/reliability.md
+	@$(PY) -m tools.faults
 
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import http.server
-import importlib
+import importlib.util
 import json
 import logging
 import os
@@ -30,6 +30,9 @@ import pytest
 
 BUCKET = "raw"
 
+# Where there are extractors: the DAGs' and dbt's environments have none.
+pytest_plugins = ["transload.testing.plugin"] if importlib.util.find_spec("transload") else []
+
 
 def pytest_configure() -> None:
     """A shell that starts the tests in the background has Ctrl-C ignored, and so would every process they start."""
@@ -44,6 +47,7 @@ class S3Server:
     endpoint_url: str
     access_key: str
     secret_key: str
+    bucket: str = BUCKET
 
     @property
     def environment(self) -> dict[str, str]:

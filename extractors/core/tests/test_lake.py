@@ -175,6 +175,22 @@ def test_what_a_dead_writer_left_is_counted_and_removed_when_it_is_old_enough(la
     writer.abort()
 
 
+@both_lakes
+def test_a_writer_whose_unfinished_object_was_removed_says_so_and_leaves_none(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrived = threading.Event()
+    monkeypatch.setattr("transload.steps.listener", lambda step: arrived.set())
+    writer = lake.create("a/part")
+    writer.write(b"x" * (9 << 20))
+    assert arrived.wait(30)
+    assert lake.unfinished("a/", LATER, remove=True) == 1
+    with pytest.raises(LakeUnavailable, match="run the same command again"):
+        writer.close()
+    writer.abort()
+    assert keys(lake) == []
+
+
 class LosesAnAnswer:
     """A lake whose first write takes place, after which its answer is lost and the write is sent once more."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,44 +14,9 @@ from transload.errors import ContractBroken
 from transload.lake_directory import DirectoryLake
 from transload.page import Lines, Look, lines, split, unknown_fields
 from transload.part import Compression, PartWriter
+from transload.testing.data import blanks, records
 
 LOOK = Look(("id",), "changed", "id")
-
-numbers = st.sampled_from(
-    "0 -0 1e5 1E-7 0.10 -1.50 123456789012345678901234567890 3.14159265358979323846264338".split()
-)
-texts = st.text(max_size=12).map(lambda text: json.dumps(text, ensure_ascii=False)) | st.text(
-    alphabet=st.characters(exclude_categories=("Cs",)), max_size=8
-).map(json.dumps)
-scalars = numbers | texts | st.sampled_from(["null", "true", "false", '"\\/"', '"\\u00e9"', '" 00 "', '"\\n"'])
-blanks = st.sampled_from(["", "", "", " ", "\n", "\r\n", "\t"])
-
-
-def _array(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    return st.tuples(blanks, st.lists(inner, max_size=3)).map(
-        lambda pair: f"[{pair[0]}{(',' + pair[0]).join(pair[1])}]"
-    )
-
-
-def _object(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    # Names may come twice: JSON allows it, and what the vendor sent is kept.
-    members = st.lists(st.tuples(texts, blanks, inner).map(lambda one: f"{one[0]}:{one[1]}{one[2]}"), max_size=4)
-    return st.tuples(blanks, members).map(lambda pair: "{" + pair[0] + ("," + pair[0]).join(pair[1]) + "}")
-
-
-values = st.recursive(scalars, lambda inner: _array(inner) | _object(inner), max_leaves=8)
-
-
-@st.composite
-def records(draw: st.DrawFn) -> str:
-    """JSON text of a record that has a key."""
-    key = draw(st.sampled_from(['"10000"', "7", "123456789012345678901234567890", '"käse"', "1.0"]))
-    members = draw(
-        st.lists(st.tuples(texts.filter(lambda name: name not in ('"id"', '"changed"')), values), max_size=4)
-    )
-    blank = draw(blanks)
-    fields = [f'"id":{key}', *(f"{name}:{blank}{value}" for name, value in members)]
-    return "{" + blank + ("," + blank).join(draw(st.permutations(fields))) + "}"
 
 
 def compact(text: str) -> bytes:

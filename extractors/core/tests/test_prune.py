@@ -17,7 +17,7 @@ from transload.lake_directory import DirectoryLake
 from transload.layout import StreamKeys
 from transload.load import Load
 from transload.page import Page, Rejected
-from transload.prune import Pruned, prune_stream
+from transload.prune import AT_WORK, Pruned, prune_stream
 from transload.records import CommitRecord
 from transload.window import Window
 
@@ -205,3 +205,20 @@ def test_both_lakes_are_pruned_of_lost_loads_and_unfinished_uploads(lake: Lake, 
     assert prune(lake, before=TOMORROW) == Pruned("stream", 0, 0, 0, 0)
     assert {part.key for part in committed.parts} <= set(objects(lake))
     unfinished.abort()
+
+
+@pytest.mark.parametrize("minutes", [14, 16])
+def test_what_a_run_may_be_at_work_on_stays_however_young_things_may_be_removed(
+    directory_lake: DirectoryLake, begin: Begin, objects: Objects, tmp_path: Path, minutes: int
+) -> None:
+    # Between its last checkpoint and its commit record a load cannot be fenced: its parts would be gone, and committed.
+    now = datetime.now(UTC)
+    then = now - timedelta(minutes=minutes)
+    load = begin(directory_lake, then)
+    writer = directory_lake.create(load.part_key(7))
+    age(directory_lake, tmp_path, then)
+    done = prune_stream(directory_lake, KEYS, now, idle=now - AT_WORK, dry_run=False)
+    at_work = minutes < 15
+    assert (done.objects == 0, done.checkpoints, done.uploads) == (at_work, 1 - at_work, 1 - at_work)
+    assert bool(objects(directory_lake, "load_date")) == at_work
+    writer.abort()

@@ -196,7 +196,11 @@ def prune(source: Source) -> click.Command:
     @click.command(help="Remove what was never committed, and what newer loads replaced, when it is old enough.")
     @click.argument("stream", nargs=-1)
     @options.option(
-        "older-than", "Leave alone what is younger.", metavar="DAYS", type=click.FloatRange(min=0), default=7
+        "older-than",
+        "Leave alone what is younger, and in any case what a run was at work on in the last quarter of an hour.",
+        metavar="DAYS",
+        type=click.FloatRange(min=0),
+        default=7,
     )
     @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
     @options.destination
@@ -208,13 +212,13 @@ def prune(source: Source) -> click.Command:
         destination: str,
         endpoint_url: str | None,
     ) -> None:
-        from transload.prune import prune_stream
+        from transload.prune import AT_WORK, prune_stream
         from transload.tables import size, table
 
         lake = _lake(destination, endpoint_url)
         wanted: Sequence[Stream] = [cli.find_stream(source, name) for name in stream] or _in_lake(source, lake)
-        before = now() - timedelta(days=older_than)
-        done = [prune_stream(lake, _keys(source, one), before, dry_run=dry_run) for one in wanted]
+        before, idle = now() - timedelta(days=older_than), now() - AT_WORK
+        done = [prune_stream(lake, _keys(source, one), before, idle=idle, dry_run=dry_run) for one in wanted]
         rows = [one for one in done if one.objects or one.checkpoints or one.uploads]
         click.echo(table(
             ["stream", "objects", "bytes", "checkpoints", "unfinished"],

@@ -24,6 +24,7 @@ from transload.load import Load
 from transload.page import Page, Rejected, lines, unknown_fields
 from transload.part import PartWriter
 from transload.records import Part, total
+from transload.steps import Step, reached
 
 log = logging.getLogger(__name__)
 
@@ -102,6 +103,7 @@ class _Writer:
                 self._close_part()
             if records:
                 self._write(data, records)
+                reached(Step.MID_PAGE)
         tally = self._tally
         tally.token = page.token
         tally.unknown |= unknown
@@ -139,6 +141,7 @@ class _Writer:
             key = self._load.part_key(self._number)
             self._part = PartWriter(key, self._load.lake.create(key), self._load.settings.compression)
             self._number += 1
+            reached(Step.PART_OPENED)
         self._part.write(data, records)
         self._tally.raw_bytes += len(data)
         self._progress(records, len(data))
@@ -147,6 +150,7 @@ class _Writer:
         if self._part is not None:
             part = self._part.close()
             self._part = None
+            reached(Step.UPLOAD_COMPLETED)
             self._closed.append(part)
             log.info("part", extra={"key": part.key, "records": part.records, "bytes": part.bytes})
 

@@ -23,7 +23,12 @@ import requests.adapters
 import tenacity
 import urllib3.exceptions
 
+<<<<<<< HEAD
 from transload.errors import AccessDenied, ConfigError, Interrupted, SourceUnavailable, TransloadError
+=======
+from transload.errors import ConfigError, Interrupted, SourceUnavailable, TransloadError
+from transload.steps import Step, reached
+>>>>>>> kit
 
 log = logging.getLogger(__name__)
 
@@ -277,6 +282,7 @@ class HttpClient:
             with self._count_lock:
                 self.requests += 1
             self._read_environment(url)
+            reached(Step.REQUEST)
             try:
                 response = self._session.request(
                     method, url, params=params, data=data, headers=own, stream=True,

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable
 from transload.lake import ObjectInfo, PreconditionFailed, Stored
+from transload.steps import Step, reached
 
 _TEMPORARY = ".tmp"
 _PIECE = 1 << 20
@@ -57,7 +58,7 @@ class DirectoryLake:
                     raise PreconditionFailed(key)
                 writer = _FileWriter(path, key)
                 try:
-                    writer.write(data)
+                    writer.store(data)
                     writer.close()
                 except BaseException:
                     writer.abort()
@@ -152,6 +153,10 @@ class _FileWriter:
         self._file = self._temporary.open("xb", buffering=0)
 
     def write(self, data: bytes) -> None:
+        self.store(data)
+        reached(Step.MID_UPLOAD)
+
+    def store(self, data: bytes) -> None:
         with _explaining("write", self._key):
             rest = memoryview(data)
             while rest:
@@ -220,6 +225,10 @@ def _explained(error: OSError, verb: str, key: str) -> AccessDenied | LakeUnavai
         return AccessDenied(f"{what}; give this user the right to write to the destination")
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return LakeUnavailable(f"{what}; make room and run the same command again, it goes on from its checkpoint")
+    if error.errno == errno.ENOENT:
+        return LakeUnavailable(
+            f"{what}: another process removed it; run the same command again, it goes on from its checkpoint"
+        )
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
         return ConfigError(f"{what}; the destination must be a directory")
     return LakeUnavailable(what)

@@ -17,6 +17,7 @@ from botocore.config import Config
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable
 from transload.lake import ObjectInfo, PreconditionFailed, Stored
+from transload.steps import Step, reached
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -176,6 +177,7 @@ class _MultipartWriter:
     def close(self) -> None:
         with _explaining(self._url, self._where["Key"]):
             if self._upload_id is None:
+                reached(Step.MID_UPLOAD)
                 self._s3.put_object(Body=bytes(self._buffer), **self._where)
             else:
                 if self._buffer:
@@ -191,10 +193,17 @@ class _MultipartWriter:
         except botocore.exceptions.ClientError as error:
             # When the answer to a completion is lost, the retry finds the upload gone. Nobody else writes this key, so an
             # object of this size is ours.
-            if error.response["Error"].get("Code") != "NoSuchUpload":
+            if error.response["Error"].get("Code") != "NoSuchUpload" or self._stored() != self._sent:
                 raise
-            if self._s3.head_object(**self._where)["ContentLength"] != self._sent:
-                raise
+
+    def _stored(self) -> int | None:
+        """The size of the object that is there; None if there is none."""
+        try:
+            return self._s3.head_object(**self._where)["ContentLength"]
+        except botocore.exceptions.ClientError as error:
+            if error.response["Error"].get("Code") in _MISSING:
+                return None
+            raise
 
     def abort(self) -> None:
         self._thread.shutdown(wait=True, cancel_futures=True)
@@ -223,6 +232,7 @@ class _MultipartWriter:
         assert self._upload_id is not None
         body: Any = piece
         answer = self._s3.upload_part(Body=body, PartNumber=number, UploadId=self._upload_id, **self._where)
+        reached(Step.MID_UPLOAD)
         return answer["ETag"]
 
 
@@ -253,6 +263,11 @@ def _explained(error: botocore.exceptions.ClientError, url: str, key: str) -> Ex
         return KeyError(key)
     if code == "NoSuchBucket":
         return ConfigError(f"{url}: there is no such bucket; create it, or correct --destination")
+    if code == "NoSuchUpload":
+        return LakeUnavailable(
+            f"{url}: the unfinished upload of {key} was removed, by prune or a rule of the bucket; run the same command again, "
+            "it goes on from its checkpoint"
+        )
     if code in _DENIED:
         return AccessDenied(
             f"{url}: {error.operation_name} of {key} was refused ({code}: {message}); renew the credentials, or let the "

@@ -31,6 +31,7 @@ from transload.records import (
     write,
 )
 from transload.state import Chosen
+from transload.steps import Step, reached
 
 log = logging.getLogger(__name__)
 
@@ -208,10 +209,12 @@ class Load:
         self.add([], self.checkpoint.token)
         record = self._record()
         key = self.keys.commit(self.window)
+        reached(Step.BEFORE_COMMIT)
         try:
             put_once(self.lake, key, write(record), etag=self._commit_etag, fencing=self.settings.fencing)
         except PreconditionFailed:
             raise self._taken("another attempt committed it first") from None
+        reached(Step.AFTER_COMMIT)
         self._remove_checkpoint()
         return record
 
@@ -249,6 +252,7 @@ class Load:
             fencing=self.settings.fencing,
         )
         self._checkpoint = checkpoint
+        reached(Step.CHECKPOINT_WRITTEN)
 
     def _taken(self, why: str) -> WindowTaken:
         return WindowTaken(

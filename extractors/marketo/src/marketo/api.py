@@ -115,6 +115,7 @@ class Api:
         """Give back the calls that were reserved and not made, and close the connections."""
         self._allowance.close()
         self.http.close()
+        self.pace.close()
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Envelope:
         """Ask; a long query goes into a form (§8: long paging tokens).

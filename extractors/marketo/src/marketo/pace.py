@@ -61,6 +61,10 @@ class Pace:
         self._resume_at = 0.0
         self._calls = 0
 
+    def close(self) -> None:
+        """End the limiter's own thread."""
+        self._limiter.close()
+
     @property
     def calls(self) -> int:
         """Calls made so far that count against the day's quota."""

@@ -78,6 +78,7 @@ class PestRoutes:
         """Drop what is under way."""
         self._threads.shutdown(wait=False, cancel_futures=True)
         self._http.close()
+        self._pace.close()
 
     def check(self) -> Checked:
         """One search of offices; says how many can be read and what is left of the quota."""

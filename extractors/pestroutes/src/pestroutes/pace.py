@@ -87,10 +87,16 @@ class Pace:
             self._usage = usage
             if usage.minute_limit > 0 and usage.minute_limit != self._minute_limit:
                 self._minute_limit = usage.minute_limit
+                self.close()
                 self._limiter = Limiter(Rate(self._ours(usage.minute_limit), Duration.MINUTE))
             if usage.minute_limit > 0 and usage.minute_used >= self._ours(usage.minute_limit):
                 # The whole minute: went we on before, several processes that share the quota would use up the reserve.
                 self._resume_at = max(self._resume_at, time.monotonic() + self._minute)
+
+    def close(self) -> None:
+        """End the limiter's own thread."""
+        if self._limiter is not None:
+            self._limiter.close()
 
     def exhausted(self, usage: Usage) -> bool:
         """Whether a refusal is explained by a limit: used up, whatever the text says (sources/pestroutes.md §4)."""
