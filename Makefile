@@ -1,11 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench soak docs lock clean
-=======
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench docs lock clean
->>>>>>> kit
+.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench soak docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm

@@ -23,12 +23,8 @@ import requests.adapters
 import tenacity
 import urllib3.exceptions
 
-<<<<<<< HEAD
 from transload.errors import AccessDenied, ConfigError, Interrupted, SourceUnavailable, TransloadError
-=======
-from transload.errors import ConfigError, Interrupted, SourceUnavailable, TransloadError
 from transload.steps import Step, reached
->>>>>>> kit
 
 log = logging.getLogger(__name__)
 
