@@ -22,7 +22,9 @@ UNSHARE = ("unshare", "--user", "--map-root-user", "--mount")
 
 @pytest.mark.fault(table="Lake faults", step="full disk", mode="for ever", source="pestroutes", lake="directory")
 @pytest.mark.parametrize("way", [PESTROUTES])
-@pytest.mark.parametrize("kilobytes", [8, 20, 36])
+@pytest.mark.parametrize(
+    "kilobytes", [pytest.param(8, marks=pytest.mark.exhaustive), 20, pytest.param(36, marks=pytest.mark.exhaustive)]
+)
 def test_a_full_disk_ends_the_run_with_69_and_the_next_one_goes_on(
     bench: Bench, kilobytes: int, tmp_path: Path
 ) -> None:

@@ -105,7 +105,7 @@ def cases(mode: str) -> list[Any]:
             if mode == "in a burst" and not case.burst:
                 continue
             marks = [pytest.mark.fault(step=case.fault.name, mode=mode, source=way.name)]
-            if case.fault.name not in ("503", "reset within", "token that dies now"):
+            if mode == "in a burst" or case.at or case.fault.name not in ("503", "reset within", "token that dies now"):
                 marks.append(pytest.mark.exhaustive)
             found.append(pytest.param(way, case, id=f"{way.name}-{case.fault.name}-{case.at or 'data'}", marks=marks))
     return found
@@ -165,7 +165,9 @@ def _says_what_to_do(message: str) -> None:
 
 
 @pytest.mark.fault(table="Source faults", mode="for ever")
-@pytest.mark.parametrize("way", [PESTROUTES, REST], ids=lambda way: way.name)
+@pytest.mark.parametrize(
+    "way", [PESTROUTES, pytest.param(REST, marks=pytest.mark.exhaustive)], ids=lambda way: way.name
+)
 @pytest.mark.parametrize(
     ("address", "says"),
     [
