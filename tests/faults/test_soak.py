@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tools.soak.reconcile import compared
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,3 +29,13 @@ def test_half_a_minute_of_faults_and_kills_loses_doubles_and_ages_nothing(tmp_pa
     assert sum(check["wrong"] for check in report["checks"]) == 0
     assert report["runs"] >= 1
     assert sum(report["requests"].values()) > 0
+
+
+def test_what_is_missing_doubled_or_stale_is_told_apart() -> None:
+    truth = {("1",): {"a": 1}, ("2",): {"a": 2}, ("3",): {"a": 3}, ("4",): {"a": 4}}
+    held = [(("1",), {"a": 1}), (("2",), {"a": 1}), (("4",), {"a": 4}), (("4",), {"a": 4}), (("9",), {"a": 9})]
+    found = compared("vendor", "stream", truth, held, {("load", "1"): 1, ("load", "2"): 2})
+    assert (found.records, found.missing, found.doubled, found.stale, found.deleted) == (4, 1, 2, 1, 1)
+    assert found.wrong == 4
+    assert "missing ('3',)" in found.examples
+    assert compared("vendor", "stream", truth, list(truth.items()), {}).wrong == 0

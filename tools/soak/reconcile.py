@@ -7,7 +7,7 @@ import json
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from transload.layout import StreamKeys, commit_records
 from transload.source import Source
 
 SOURCES: dict[str, Source] = {"pestroutes": PESTROUTES, "marketo": MARKETO}
+Key = tuple[str, ...]
 # Marketo's own columns of a file; truth has those that must be asked for as well.
 ONLY_BY_REQUEST = {"activities": ("actionResult",)}
 
@@ -67,6 +68,30 @@ def build(world: World) -> None:
         raise RuntimeError(f"dbt ended with {done.returncode}:\n{done.stdout[-4000:]}")
 
 
+def compared(
+    source: str, stream: str, truth: Mapping[Key, Any], held: Sequence[tuple[Key, Any]], loaded: Mapping[Key, int]
+) -> Compared:
+    """Hold one stream's rows against the truth.
+
+    Args:
+        source: of the stream.
+        stream: which.
+        truth: every record that the vendor has, by its key.
+        held: every row of the staging model, with its key.
+        loaded: how often one load has a record, by load and key: there as well it must be once, where the staging rule hides it.
+    """
+    warehouse = dict(held)
+    wrong = {
+        "missing": truth.keys() - warehouse.keys(),
+        "doubled": {key for key, count in [*Counter(key for key, _ in held).items(), *loaded.items()] if count > 1},
+        "stale": {key for key in truth.keys() & warehouse.keys() if truth[key] != warehouse[key]},
+    }
+    examples = tuple(f"{what} {key}" for what, keys in wrong.items() for key in sorted(keys)[:3])
+    counts = {what: len(keys) for what, keys in wrong.items()}
+    deleted = len(warehouse.keys() - truth.keys())
+    return Compared(source, stream, len(truth), **counts, deleted=deleted, examples=examples)
+
+
 class Comparison:
     """Holds the warehouse, and what was loaded since the last time, against the vendors' truth.
 
@@ -100,23 +125,11 @@ class Comparison:
         names = declared.primary_key
         truth = {_key(record, names): record for record in _truth(running, stream)}
         held = [(_key(record, names), record) for record in map(_decode, rows)]
-        warehouse = dict(held)
-        doubled = {one for one, count in Counter(key for key, _ in held).items() if count > 1}
-        # Within one load as well, where the staging rule would hide it.
-        doubled |= {one for one, count in self._loaded(source, stream, names).items() if count > 1}
-        missing = truth.keys() - warehouse.keys()
-        stale = {one for one in truth.keys() & warehouse.keys() if truth[one] != warehouse[one]}
-        examples = tuple(
-            f"{what} {one}"
-            for what, some in (("missing", missing), ("doubled", doubled), ("stale", stale))
-            for one in sorted(some)[:3]
-        )
-        return Compared(source, stream, len(truth), len(missing), len(doubled), len(stale),
-                        len(warehouse.keys() - truth.keys()), examples)  # fmt: skip
+        return compared(source, stream, truth, held, self._loaded(source, stream, names))
 
-    def _loaded(self, source: str, stream: str, names: tuple[str, ...]) -> Counter[tuple[str, ...]]:
+    def _loaded(self, source: str, stream: str, names: tuple[str, ...]) -> Counter[Key]:
         """How often each record is in one load, of the loads that were not looked at before; load and key."""
-        counted: Counter[tuple[str, ...]] = Counter()
+        counted: Counter[Key] = Counter()
         for record in commit_records(self._lake, StreamKeys(source, stream)):
             if record.load_id in self._seen:
                 continue
@@ -129,7 +142,7 @@ class Comparison:
         return counted
 
 
-def _key(record: Any, names: tuple[str, ...]) -> tuple[str, ...]:
+def _key(record: Any, names: tuple[str, ...]) -> Key:
     return tuple(str(record[name]).strip() for name in names)
 
 
