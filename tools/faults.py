@@ -100,7 +100,8 @@ def tried(cases: list[Case], workers: str, seed: str) -> list[Case]:
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch, "report.xml")
         os.environ[SEED] = seed
-        pytest_on_faults("-n", workers, f"--junit-xml={report}")
+        # In their order: what an undisturbed run gives is found out once a process, and neighbours need the same.
+        pytest_on_faults("-n", workers, "--dist", "worksteal", "-p", "no:randomly", f"--junit-xml={report}")
         passed = set()
         for found in ElementTree.parse(report).iter("testcase"):
             if all(found.find(kind) is None for kind in ("failure", "error", "skipped")):

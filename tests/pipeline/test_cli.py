@@ -1,4 +1,4 @@
-"""The command line: every option documented, exit codes, where settings come from, and what is printed."""
+"""The command line: exit codes, where settings come from, and what is printed. What each source declares, its own kit tests."""
 
 from __future__ import annotations
 
@@ -14,78 +14,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
-import click
 import pytest
 
-from pestroutes.cli import SOURCE
-from transload.cli import group
-
 UNTIL = "2026-10-02T00:00:00Z"
-COMMANDS: dict[str, click.Command] = group(SOURCE).commands  # type: ignore[attr-defined]
-OPTIONS = [
-    pytest.param(command, option, id=f"{name} {option.opts[0]}")
-    for name, command in COMMANDS.items()
-    for option in command.params
-    if isinstance(option, click.Option)
-]
-# What says which run this is, or how its answer looks: a setting in the environment would be a trap.
-NOT_IN_THE_ENVIRONMENT = {"--json", "--debug", "--dry-run", "--all"}
-OF_VERIFY_ONLY = {"--since", "--until", "--full-refresh"}
-
 Run = Callable[..., Any]
-
-
-def test_the_commands_are_those_of_the_contract() -> None:
-    assert sorted(COMMANDS) == ["check", "extract", "loads", "prune", "schema", "streams", "verify"]
-
-
-@pytest.mark.parametrize("name", sorted(COMMANDS))
-def test_every_command_has_help(run: Run, name: str) -> None:
-    outcome = run(name, "--help")
-    assert outcome.code == 0
-    assert len(COMMANDS[name].help or "") > 10
-    assert COMMANDS[name].help in " ".join(outcome.out.split())
-
-
-@pytest.mark.parametrize(("command", "option"), OPTIONS)
-def test_every_option_has_help_and_a_documented_variable(
-    run: Run, command: click.Command, option: click.Option
-) -> None:
-    assert option.help
-    assert option.help.strip().endswith((".", "]"))
-    if option.opts[0] in NOT_IN_THE_ENVIRONMENT or (command.name == "verify" and option.opts[0] in OF_VERIFY_ONLY):
-        assert option.envvar is None
-        return
-    own = {f"--{one.name}": one for one in SOURCE.options}
-    prefix = "PESTROUTES" if option.opts[0] in own else "TRANSLOAD"
-    variable = f"{prefix}_{option.opts[0].removeprefix('--').replace('-', '_').upper()}"
-    assert option.envvar == variable
-    shown = " ".join(run(command.name, "--help").out.split())
-    assert variable in shown
-    if option.opts[0] == "--mask-key" or (option.opts[0] in own and own[option.opts[0]].secret):
-        assert f"{variable}_FILE" in shown
-
-
-def test_every_stream_is_listed_with_what_the_contract_names(run: Run) -> None:
-    listed = json.loads(run("streams", "--json").out)
-    assert len(listed) == 56
-    assert all(set(one) == {"name", "description", "primary_key", "cursor", "modes", "sensitive"} for one in listed)
-    table = run("streams").out.splitlines()
-    assert [line.split()[0] for line in table[1:]] == [one["name"] for one in listed]
-
-
-@pytest.mark.parametrize("stream", [stream.name for stream in SOURCE.streams])
-def test_every_stream_has_a_json_schema_with_meanings(run: Run, stream: str) -> None:
-    schema = json.loads(run("schema", stream).out)
-    declared = SOURCE.by_name[stream]
-    assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert (schema["x-primary-key"], schema["x-cursor"]) == (list(declared.primary_key), declared.cursor)
-    assert (schema["x-modes"], schema["x-timezone"]) == (list(declared.modes), "America/Los_Angeles")
-    assert set(declared.primary_key) <= set(schema["properties"])
-    assert declared.cursor is None or declared.cursor in schema["properties"]
-    meanings = {one["x-type"] for one in schema["properties"].values()}
-    assert meanings <= set("string integer number boolean date time timestamp list json".split())
-    assert {name for name, one in schema["properties"].items() if one.get("x-sensitive")} == declared.sensitive
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,10 @@ def _prunes() -> Iterator[Any]:
             yield pytest.param(step, store, "fresh", marks=marks, id=f"{step.value}-{store}".replace(" ", "_"))
 
 
-@pytest.mark.fault(table="Several at once, held at a step and then let go")
 class Doubles(FaultTests):
     """Runs that do not know of each other."""
 
+    @pytest.mark.fault(table="Several at once, held at a step and then let go")
     @pytest.mark.parametrize(("step", "count", "store", "mode"), list(_doubles()))
     def test_at_once(self, stage: Stage, undisturbed: Undisturbed, step: Step, count: int, dice: random.Random) -> None:
         """Hold each at the step, in the order in which they came; let them go in any order."""
@@ -78,6 +78,7 @@ class Doubles(FaultTests):
                 assert outcome.load["error"]["type"] == "WindowTaken"
                 assert "another attempt" in outcome.err.splitlines()[-1] or "other attempts" in outcome.err
 
+    @pytest.mark.fault(table="Several at once, held at a step and then let go")
     @pytest.mark.parametrize(("step", "store", "mode"), list(_prunes()))
     def test_prune_beside_it(self, stage: Stage, undisturbed: Undisturbed, step: Step, dice: random.Random) -> None:
         """Hold a run, prune with an age of nothing, and let it go: what it is at work on is all there."""

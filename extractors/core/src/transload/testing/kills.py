@@ -33,10 +33,10 @@ def _cases() -> Iterator[Any]:
                 yield pytest.param(step, mode, store, marks=marks, id=f"{step.value}-{mode}-{store}".replace(" ", "_"))
 
 
-@pytest.mark.fault(table="Killed (SIGKILL), then run again")
 class Kills(FaultTests):
     """The matrix of steps, modes and stores."""
 
+    @pytest.mark.fault(table="Killed (SIGKILL), then run again")
     @pytest.mark.parametrize(("step", "mode", "store"), list(_cases()))
     def test_killed(self, stage: Stage, undisturbed: Undisturbed, step: Step, mode: str, dice: random.Random) -> None:
         """Kill a run at a step, look at what is visible, run it again, and look again."""
@@ -77,7 +77,7 @@ class Kills(FaultTests):
 
     def _kill_prune(self, stage: Stage, command: list[str], dice: random.Random) -> None:
         """Let prune find what an idle load left behind, and kill it at one of its removals."""
-        stage.runner.killed(command, Step.CHECKPOINT_WRITTEN, 3)
+        stage.runner.killed(command, Step.UPLOAD_COMPLETED)
         stage.let_idle()
-        # A checkpoint and a part at least.
+        # Of a checkpoint and a part at least.
         stage.runner.killed(stage.runner.prune(), Step.DURING_PRUNE, dice.randint(1, 2))

@@ -81,7 +81,9 @@ def nursery() -> Iterator[Any]:
     from transload.testing.nursery import Nursery, remember_descriptions
 
     remember_descriptions()
-    with Nursery() as nursery:
+    # The commands that tests run in their own process need not wait for the disk either.
+    with pytest.MonkeyPatch.context() as patch, Nursery() as nursery:
+        patch.setattr(os, "fsync", lambda fd: None)
         yield nursery
 
 

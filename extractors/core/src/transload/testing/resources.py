@@ -54,12 +54,13 @@ def tree_rss(pid: int) -> int:
     return total
 
 
-@pytest.mark.fault(table="What a run holds, and leaves behind")
 class Resources(FaultTests):
     """The tests."""
 
     @pytest.mark.parametrize("store", STORES)
-    @pytest.mark.fault(step="descriptors, threads and files", mode="as before")
+    @pytest.mark.fault(
+        table="What a run holds, and leaves behind", step="descriptors, threads and files", mode="as before"
+    )
     def test_nothing_is_left_open(self, stage: Stage, tmp_path: Path) -> None:
         """Run twice in one process: the second run, when everything is imported, leaves nothing behind."""
         scratch, report = tmp_path / "scratch", tmp_path / "left.json"
@@ -74,7 +75,9 @@ class Resources(FaultTests):
         assert not list(tmp_path.rglob("*.tmp"))
 
     @pytest.mark.parametrize("store", STORES)
-    @pytest.mark.fault(step="memory of all processes", mode="within its bound")
+    @pytest.mark.fault(
+        table="What a run holds, and leaves behind", step="memory of all processes", mode="within its bound"
+    )
     def test_memory(self, stage: Stage) -> None:
         """Run as a process of its own."""
         process = stage.runner.start(stage.runner.extract())
