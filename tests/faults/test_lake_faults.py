@@ -87,7 +87,7 @@ def cases(mode: str, times: int | None, faults: tuple[Fault, ...] = FAULTS) -> l
     found = []
     for call in CALLS:
         for fault in faults:
-            marks = [pytest.mark.fault(step=f"{fault.name}: {call.name}", mode=mode, source="pestroutes", lake="s3")]
+            marks = [pytest.mark.fault(step=fault.name, mode=mode, source="pestroutes", lake="s3")]
             if times != 1 or (call.name, fault.name) not in CHEAP:
                 marks.append(pytest.mark.exhaustive)
             if times == 3 and fault.name not in ("503 SlowDown", "answer lost"):
