@@ -47,8 +47,8 @@ def too_many(retry_after: float | None = None, *, as_date: bool = False) -> Faul
 
 
 def reset(moment: Moment) -> Fault:
-    """A TCP reset: before the server is asked, in the middle of the answer's body, behind its last byte; or in place of the
-    answer, when the server has done the work (``lost``).
+    """A TCP reset: before the server is asked, in the middle of the answer's body (of its head, where there is no body),
+    behind its last byte; or in place of the answer, when the server has done the work (``lost``).
     """
 
     def act(exchange: Exchange) -> None:
@@ -56,7 +56,7 @@ def reset(moment: Moment) -> Fault:
             reply = exchange.ask()
             head, body = reply.encoded(bodiless=exchange.method == "HEAD")
             if moment == "within":
-                exchange.write(head + body[: len(body) // 2])
+                exchange.write(head + body[: len(body) // 2] if body else head[: len(head) // 2])
                 exchange.pause(0.02)  # a reset overtakes what the client has not read yet
             elif moment == "after":
                 exchange.write(head + body)
