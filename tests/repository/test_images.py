@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +36,16 @@ def test_the_images_begin_with_the_same_steps() -> None:
 def test_no_image_is_fetched_to_read_a_dockerfile() -> None:
     assert [path for path in DOCKERFILES if re.search(r"^#\s*syntax\s*=", path.read_text(), re.MULTILINE)] == []
     assert len(DOCKERFILES) == 4
+
+
+def test_the_wheel_of_the_core_carries_nothing_that_tests(tmp_path: Path) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    command = [uv, "build", "--quiet", "--offline", "--wheel", "--out-dir", tmp_path, "extractors/core"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "transload/cli.py" in names
+    assert [name for name in names if name.startswith("transload/testing")] == []
 
 
 def test_an_image_carries_nothing_that_tests() -> None:

@@ -35,10 +35,11 @@ def run(*command: str) -> subprocess.CompletedProcess[str]:
     [
         ("-m", "tools.reference", "--check"),
         ("-m", "tools.chart_readme", "--check"),
+        ("-m", "tools.faults", "--check"),
         ("dbt/generate.py", "pestroutes", "--check", "--command", str(BIN / "pestroutes")),
         ("dbt/generate.py", "marketo", "--check", "--command", str(BIN / "marketo")),
     ],
-    ids=["reference", "chart", "pestroutes", "marketo"],
+    ids=["reference", "chart", "faults", "pestroutes", "marketo"],
 )
 def test_generated_files_are_not_stale(command: tuple[str, ...]) -> None:
     ended = run(sys.executable, *command)

@@ -83,7 +83,7 @@ def nursery() -> Iterator[Any]:
     remember_descriptions()
     # The commands that tests run in their own process need not wait for the disk either.
     with pytest.MonkeyPatch.context() as patch, Nursery() as nursery:
-        patch.setattr(os, "fsync", lambda fd: None)
+        patch.setattr(os, "fsync", lambda _descriptor: None)
         yield nursery
 
 

@@ -10,9 +10,13 @@ from typing import Self
 import psutil
 import pytest
 
-from transload.testing.cases import STORES, FaultTests, Stage
+from transload.testing.cases import FaultTests, Stage
 
 _EVERY = 0.02  # seconds between two looks
+_STORES = [
+    pytest.param("directory", marks=[pytest.mark.exhaustive, pytest.mark.fault(lake="directory")]),
+    pytest.param("s3", marks=pytest.mark.fault(lake="s3")),
+]
 
 
 class Memory:
@@ -57,7 +61,7 @@ def tree_rss(pid: int) -> int:
 class Resources(FaultTests):
     """The tests."""
 
-    @pytest.mark.parametrize("store", STORES)
+    @pytest.mark.parametrize("store", _STORES)
     @pytest.mark.fault(
         table="What a run holds, and leaves behind", step="descriptors, threads and files", mode="as before"
     )
@@ -74,7 +78,7 @@ class Resources(FaultTests):
         assert second["files"] == []
         assert not list(tmp_path.rglob("*.tmp"))
 
-    @pytest.mark.parametrize("store", STORES)
+    @pytest.mark.parametrize("store", _STORES)
     @pytest.mark.fault(
         table="What a run holds, and leaves behind", step="memory of all processes", mode="within its bound"
     )
