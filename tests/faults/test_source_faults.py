@@ -161,7 +161,7 @@ def test_for_ever_it_ends_the_run_with_its_code_and_the_next_one_goes_on(bench: 
 
 
 def _says_what_to_do(message: str) -> None:
-    assert any(word in message for word in ("run", "check", "leave", "see whether", "report")), message
+    assert any(word in message.lower() for word in ("run", "check", "leave", "see whether", "report")), message
 
 
 @pytest.mark.fault(table="Source faults", mode="for ever")
