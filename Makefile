@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench race docs lock clean
+.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench race soak docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -54,6 +54,10 @@ bench: setup ## Measure speed and memory against a bare loop of requests, as rat
 
 race: setup ## Race against other tools for docs/performance.md, and write that page: 25 minutes of a quiet machine
 	@$(PY) -m tests.benchmarks race --publish
+
+MINUTES ?= 30
+soak: setup ## Extract changing data through faults and kills for MINUTES (30), then hold the warehouse against the truth
+	@$(PY) -m tools.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(JSON),--json)
 
 docs: setup ## Write the generated files anew: command reference, chart's README, dbt's, architecture, the architect's rules
 	@$(PY) -m tools.reference && $(PY) -m tools.chart_readme && $(PY) -m tests.benchmarks race --page && for source in pestroutes marketo; do \

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from transload import http_client
-from transload.errors import ConfigError, SourceUnavailable
-from transload.http_client import Answer, HttpClient, retry_after
+from transload.errors import AccessDenied, ConfigError, SourceUnavailable
+from transload.http_client import Answer, HttpClient, Transient, retry_after
 from transload.redaction import Redactor
 
 BODY = b"".join(b'{"id":%d,"pad":"abcdefghij"},' % n for n in range(34_000))
@@ -148,3 +148,37 @@ def test_a_header_that_cannot_be_sent_is_a_wrong_setting_and_is_not_shown(
 )  # fmt: skip
 def test_retry_after_is_read_or_passed_over(value: str, seconds: float | None) -> None:
     assert retry_after({"Retry-After": value}) == seconds
+
+
+def test_a_token_that_expires_behind_other_trouble_is_renewed_even_at_the_deadline(
+    server: str, client: Callable[..., HttpClient]
+) -> None:
+    expired = Transient("token expired", finally_raise=AccessDenied, tries=6, at_once=True)
+
+    def reading(*outcomes: Exception | None) -> Callable[[Answer], str]:
+        left = iter(outcomes)
+
+        def read(_: Answer) -> str:
+            outcome = next(left)
+            if outcome is not None:
+                raise outcome
+            return "read"
+
+        return read
+
+    assert client().request("GET", f"{server}/empty", reading(expired, None)) == "read"
+    # A fresh one that is refused as well: it is not the token.
+    with pytest.raises(AccessDenied):
+        client().request("GET", f"{server}/empty", reading(expired, expired))
+    began = time.monotonic()
+    assert (
+        client(retry_seconds=9).request("GET", f"{server}/empty", reading(Transient("busy"), expired, None)) == "read"
+    )
+    assert time.monotonic() - began < 1
+
+
+def test_what_is_down_says_what_to_do(client: Callable[..., HttpClient]) -> None:
+    with pytest.raises(
+        SourceUnavailable, match=r"refused.* \(after 1 tries in 0 s\); run the same command again later"
+    ):
+        client().request("GET", "http://127.0.0.1:9/", lambda answer: answer)

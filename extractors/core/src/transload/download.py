@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 
 from transload.errors import ContractBroken
-from transload.http_client import Body, HttpClient, Transient
+from transload.http_client import AGAIN, Body, HttpClient, Transient
 
 log = logging.getLogger(__name__)
 
@@ -53,9 +53,9 @@ def download(
             return {**headers(), "Accept-Encoding": "identity", **span}
 
         problem: Transient | None = None
-        with http.open(url, accept, headers=ranged, before=before, within=within) as body:
+        with http.open(url, _accepting(accept, place), headers=ranged, before=before, within=within) as body:
             if body.status == 416:
-                return  # accepted: all of it was there before
+                return  # all of it was there before
             total = _total(body, place, url)
             if total is not None and place > total:
                 raise ContractBroken(f"{url} has {total} bytes, and {place} were read of it before: it is another file")
@@ -75,11 +75,21 @@ def download(
         if stalls >= STALLS:
             raise (problem.finally_raise if problem else ContractBroken)(
                 f"{url}: {at} of {total} bytes came, and {stalls} further tries brought none ({problem or 'the answer ended'})"
+                f"{AGAIN}"
             )
         log.warning(
             "the download broke off, and goes on from there", extra={"at": at, "of": total, "reason": str(problem)}
         )
         http.pause(_BACK_OFF[min(stalls, len(_BACK_OFF) - 1)])
+
+
+def _accepting(accept: Callable[[Body], None], place: int) -> Callable[[Body], None]:
+    def accepting(body: Body) -> None:
+        if body.status == 416 and body.headers.get("Content-Range") == f"bytes */{place}":
+            return  # all of it was read before; an answer may have told of more bytes than the file has
+        accept(body)
+
+    return accepting
 
 
 def _total(body: Body, place: int, url: str) -> int | None:

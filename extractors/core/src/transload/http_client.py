@@ -23,7 +23,7 @@ import requests.adapters
 import tenacity
 import urllib3.exceptions
 
-from transload.errors import ConfigError, Interrupted, SourceUnavailable, TransloadError
+from transload.errors import AccessDenied, ConfigError, Interrupted, SourceUnavailable, TransloadError
 from transload.steps import Step, reached
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Transient(Exception):
         wait: seconds that the source asked for.
         finally_raise: what to raise when the tries run out, instead of SourceUnavailable.
         tries: give up after so many of this kind, before the deadline.
-        at_once: whether the first further try need not wait.
+        at_once: whether the try behind the first of its kind need not wait, not even for a deadline.
     """
 
     def __init__(
@@ -238,10 +238,11 @@ class HttpClient:
 
     def _retried(self, once: Callable[[], T]) -> T:
         began = time.monotonic()
+        seen: _Seen = Counter()
         retrying = tenacity.Retrying(
             retry=tenacity.retry_if_exception_type(Transient),
-            stop=self._stopping(),
-            wait=_wait,
+            stop=self._stopping(seen),
+            wait=lambda state: _wait(state, seen),
             sleep=self.pause,
             before_sleep=self._tell,
             reraise=True,
@@ -252,7 +253,9 @@ class HttpClient:
         except Transient as error:
             tries = retrying.statistics.get("attempt_number", 1)
             message = f"{error} (after {tries} tries in {time.monotonic() - began:.0f} s)"
-            raise error.finally_raise(self._redact(message)) from error
+            # Refused credentials do not heal by themselves.
+            what_to_do = "" if issubclass(error.finally_raise, AccessDenied) else AGAIN
+            raise error.finally_raise(self._redact(message + what_to_do)) from error
 
     def _demand_service(self, status: int, headers: Mapping[str, str], url: str) -> None:
         if status == 429 or status >= 500:
@@ -305,17 +308,18 @@ class HttpClient:
                 self._session.proxies, self._session.verify = found["proxies"], found["verify"]
                 self._environment_read = True
 
-    def _stopping(self) -> Callable[[tenacity.RetryCallState], bool]:
+    def _stopping(self, seen: _Seen) -> Callable[[tenacity.RetryCallState], bool]:
         """Whether to give up: at the deadline, or after as many errors of a kind as that kind is worth."""
-        seen: Counter[tuple[type[TransloadError], int]] = Counter()
 
         def stop(state: tenacity.RetryCallState) -> bool:
             error = state.outcome.exception() if state.outcome else None
-            if isinstance(error, Transient) and error.tries is not None:
-                kind = error.finally_raise, error.tries
-                seen[kind] += 1
-                if seen[kind] >= error.tries:
+            if isinstance(error, Transient):
+                seen[_kind(error)] += 1
+                if error.tries is not None and seen[_kind(error)] >= error.tries:
                     return True
+                if error.at_once and seen[_kind(error)] == 1:
+                    # Even behind the deadline: a token that has just expired, after minutes of other trouble, is no refusal.
+                    return False
             return (state.seconds_since_start or 0.0) + state.upcoming_sleep > self._retry_seconds
 
         return stop
@@ -332,6 +336,16 @@ class HttpClient:
         )
 
 
+# What a message ends with where another run may succeed.
+AGAIN = "; run the same command again later: an extract goes on from its checkpoint"
+
+_Seen = Counter[tuple[type[TransloadError], int | None]]
+
+
+def _kind(error: Transient) -> tuple[type[TransloadError], int | None]:
+    return error.finally_raise, error.tries
+
+
 _NO_URL = (
     requests.exceptions.InvalidURL,
     requests.exceptions.MissingSchema,
@@ -341,10 +355,10 @@ _NO_URL = (
 _BACK_OFF = tenacity.wait_random_exponential(multiplier=0.5, max=60)
 
 
-def _wait(state: tenacity.RetryCallState) -> float:
+def _wait(state: tenacity.RetryCallState, seen: _Seen) -> float:
     """Full jitter, but never less than the source asked for."""
     error = state.outcome.exception() if state.outcome else None
-    if isinstance(error, Transient) and error.at_once and state.attempt_number == 1:
+    if isinstance(error, Transient) and error.at_once and not seen[_kind(error)]:
         return 0.0
     asked = error.wait if isinstance(error, Transient) and error.wait is not None else 0.0
     return max(asked, _BACK_OFF(state))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
+import urllib3.exceptions
 from botocore.config import Config
 
 from transload.errors import AccessDenied, ConfigError, LakeUnavailable
@@ -25,6 +26,14 @@ log = logging.getLogger(__name__)
 
 # S3 takes at most 10,000 pieces of an object, none under 5 MiB but the last: 48 GiB an object.
 PIECE_BYTES = 5 << 20
+
+# boto3 tries a request again until its answer begins, and leaves the body to us.
+_READS = 5
+_BROKEN_OFF = (
+    botocore.exceptions.HTTPClientError,
+    botocore.exceptions.IncompleteReadError,
+    urllib3.exceptions.HTTPError,
+)
 
 _DENIED = {"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
            "TokenRefreshRequired", "AccountProblem", "401", "403", "Forbidden"}  # fmt: skip
@@ -68,11 +77,17 @@ class S3Lake:
     def get(self, key: str) -> Stored | None:
         try:
             with _explaining(self.url, key):
-                answer = self._s3.get_object(Bucket=self._bucket, Key=self._full(key))
-                with closing(answer["Body"]) as body:
-                    return Stored(body.read(), answer["ETag"])
+                for _ in range(_READS - 1):
+                    with suppress(*_BROKEN_OFF):
+                        return self._whole(key)
+                return self._whole(key)
         except KeyError:
             return None
+
+    def _whole(self, key: str) -> Stored:
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._full(key))
+        with closing(answer["Body"]) as body:
+            return Stored(body.read(), answer["ETag"])
 
     def put(self, key: str, data: bytes, *, match: str | None = None, absent: bool = False) -> str:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if absent else {"IfMatch": match} if match else {}
@@ -233,8 +248,10 @@ def _explaining(url: str, key: str) -> Iterator[None]:
         ) from error
     except botocore.exceptions.ParamValidationError as error:
         raise ConfigError(f"{url}: {' '.join(str(error).split())}") from error
-    except botocore.exceptions.BotoCoreError as error:
-        raise LakeUnavailable(f"{url}: {error}; run the same command again, it goes on from its checkpoint") from error
+    except (botocore.exceptions.BotoCoreError, urllib3.exceptions.HTTPError) as error:
+        raise LakeUnavailable(
+            f"{url}: {' '.join(str(error).split())}; run the same command again, it goes on from its checkpoint"
+        ) from error
 
 
 def _explained(error: botocore.exceptions.ClientError, url: str, key: str) -> Exception:
@@ -252,5 +269,11 @@ def _explained(error: botocore.exceptions.ClientError, url: str, key: str) -> Ex
             "it goes on from its checkpoint"
         )
     if code in _DENIED:
-        return AccessDenied(f"{url}: {error.operation_name} of {key} was refused ({code}: {message})")
-    return LakeUnavailable(f"{url}: {error.operation_name} of {key} failed ({code}: {message})")
+        return AccessDenied(
+            f"{url}: {error.operation_name} of {key} was refused ({code}: {message}); renew the credentials, or let the "
+            "credentials do that there"
+        )
+    return LakeUnavailable(
+        f"{url}: {error.operation_name} of {key} failed ({code}: {message}); run the same command again, "
+        "it goes on from its checkpoint"
+    )

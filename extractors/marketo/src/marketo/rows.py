@@ -176,7 +176,9 @@ class Rows:
         }
         wrong = [f"{what}: {_some(names)}" for what, names in unlike.items() if names]
         if wrong:
-            raise ContractBroken(f"the file's header is not as expected; {'; '.join(wrong)}")
+            raise ContractBroken(
+                f"the file's header is not as expected; {'; '.join(wrong)}. Run the same command again: it has another export made"
+            )
         return Table(header, self._kinds, self._primary_key, self._cursor)
 
     def _batch(self) -> Batch:
