@@ -1,0 +1,250 @@
+"""A stand-in for Snowflake: fakesnow's server, and what that lacks and this project uses. Run as a process: ``PORT LAKE``.
+
+Added, each as a model of what Snowflake documents:
+
+- external tables: of the files under a stage's path only those are read that a refresh has registered;
+- `copy into` out of a query with a list of files: all of them or none, no file twice, a missing one is an error;
+- blocks of asynchronous jobs, run one after another; integrations, grants, roles, warehouses, tags: taken, and without effect.
+
+A stage, whatever its URL, is the folder LAKE (a directory, or `s3://` with the usual AWS variables). What is said here proves
+nothing of Snowflake's own functions, privileges, limits or times.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import sys
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import fakesnow.server
+import fsspec
+import uvicorn
+
+# What has no effect here.
+NOTHING = re.compile(
+    r"(create|alter) (or replace )?(storage|notification) integration|grant |alter session |create role|create warehouse"
+    r"|alter warehouse|use role|use warehouse|alter table \S+ (cluster by|resume recluster)|create (or replace )?stage"
+    r"|create (or replace )?file format|alter user|create user",
+    re.IGNORECASE,
+)
+CREATE = re.compile(
+    r"create (?P<replace>or replace )?external table (?:if not exists )?(?P<name>\S+) \((?P<columns>.*)\)\s*"
+    r"(?:partition by \([^)]*\)\s*)?location = @(?P<stage>[^/\s]+)/(?P<path>\S*)\s+pattern = '(?P<pattern>[^']*)'\s+"
+    r"file_format = \([^)]*\)\s+auto_refresh = \w+\s+refresh_on_create = (?P<refresh>\w+)\s+(?:copy grants\s+)?"
+    r"comment = '(?P<comment>[^']*)'$",
+    re.IGNORECASE | re.DOTALL,
+)
+REFRESH = re.compile(r"alter external table (?P<name>\S+) refresh(?: '(?P<folder>[^']*)')?$", re.IGNORECASE)
+SHOW = re.compile(r"show external tables in schema (?P<schema>\S+)$", re.IGNORECASE)
+BLOCK = re.compile(r"execute immediate \$\$\s*begin(?P<jobs>.*)await all;\s*end;\s*\$\$$", re.IGNORECASE | re.DOTALL)
+COPY = re.compile(
+    r"copy into (?P<table>\S+) \((?P<columns>[^)]*)\)\s*from \(\s*select(?P<select>.*?)from @(?P<stage>[^/\s]+)/(?P<path>\S*)\s*\)\s*"
+    r"files = \((?P<files>[^)]*)\)\s*file_format = \([^)]*\)\s+on_error = abort_statement$",
+    re.IGNORECASE | re.DOTALL,
+)
+RECORDS = "read_ndjson_objects([{files}], filename=true, hive_partitioning=false)"
+
+
+class RefusedError(Exception):
+    """What Snowflake would answer with an error; the message is what is asserted on."""
+
+
+@dataclass
+class ExternalTable:
+    """What is known of one."""
+
+    columns: str
+    path: str
+    pattern: str
+    comment: str
+    files: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Snowflake:
+    """The state that fakesnow does not have."""
+
+    lake: str
+    tables: dict[str, ExternalTable] = field(default_factory=dict)
+    history: dict[str, set[str]] = field(default_factory=dict)
+    copied: list[tuple[str, set[str]]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.files, self.root = fsspec.core.url_to_fs(self.lake)
+        if self.lake.startswith("s3://"):
+            fakesnow.server.shared_fs.duck_conn.register_filesystem(self.files)
+
+    def plan(self, sql: str) -> list[str]:
+        """The statements that fakesnow is to run instead of one; the answer is the last one's."""
+        text = re.sub(r"/\*.*?\*/", "", sql, flags=re.DOTALL).strip().rstrip(";")
+        self.log.append(" ".join(text.split()))
+        if found := BLOCK.match(text):
+            jobs = re.findall(r"async \((.*?)\);\n", found["jobs"] + "\n", re.DOTALL)
+            return [statement for job in jobs for statement in self.plan(job)]
+        if found := CREATE.match(text):
+            return self._create(found)
+        if found := REFRESH.match(text):
+            return self._refresh(found["name"].lower(), found["folder"] or "")
+        if found := SHOW.match(text):
+            return [self._show(found["schema"].lower())]
+        if found := COPY.match(text):
+            return self._copy(found)
+        if NOTHING.match(text):
+            return ["select 'Statement executed successfully.' as status"]
+        if text.lower() in ("commit", "rollback"):
+            self._end(rolled_back=text.lower() == "rollback")
+        return [sql]
+
+    def _create(self, found: re.Match[str]) -> list[str]:
+        name = found["name"].lower()
+        if name in self.tables and not found["replace"]:
+            return ["select 'already exists, statement succeeded.' as status"]
+        self.tables[name] = ExternalTable(found["columns"], found["path"], found["pattern"], found["comment"])
+        return self._refresh(name, "") if found["refresh"].lower() == "true" else [self._view(name)]
+
+    def _refresh(self, name: str, folder: str) -> list[str]:
+        if name not in self.tables:
+            raise RefusedError(f"External table '{name.upper()}' does not exist or not authorized.")
+        table = self.tables[name]
+        below = f"{self.root}/{table.path}{folder}".rstrip("/")
+        there = {path for path in self.files.find(below) if re.fullmatch(table.pattern, path)}
+        table.files = {path for path in table.files if not path.startswith(f"{below}/")} | there
+        return [self._view(name)]
+
+    def _view(self, name: str) -> str:
+        table = self.tables[name]
+        columns = ["value"]
+        for column in split(table.columns):
+            found = re.match(r"\s*(\S+)\s+(\S+)\s+as\s+\((.*)\)\s*$", column, re.IGNORECASE | re.DOTALL)
+            assert found, column
+            columns.append(f"({found[3].replace('metadata$filename', 'filename')})::{found[2]} as {found[1]}")
+        records = "(select null::variant as value, '' as filename where false)"
+        if table.files:
+            records = f"(select json as value, filename from {self._records(sorted(table.files))})"
+        return f"create or replace view {name} as select {', '.join(columns)} from {records} as raw"
+
+    def _records(self, files: Iterable[str]) -> str:
+        protocol = "s3://" if self.lake.startswith("s3://") else ""
+        return RECORDS.format(files=", ".join(f"'{protocol}{path}'" for path in files))
+
+    def _show(self, schema: str) -> str:
+        rows = [
+            f"select '{schema.split('.')[1].upper()}' as \"schema_name\", '{name.split('.')[2].upper()}' as \"name\","
+            f" '{table.comment}' as \"comment\""
+            for name, table in self.tables.items()
+            if name.rpartition(".")[0] == schema
+        ]
+        return " union all ".join(rows) or 'select \'\' as "schema_name", \'\' as "name", \'\' as "comment" where false'
+
+    def _copy(self, found: re.Match[str]) -> list[str]:
+        table = found["table"].lower()
+        named = {f"{self.root}/{found['path']}{file}" for file in re.findall(r"'([^']*)'", found["files"])}
+        for path in sorted(named):
+            if not self.files.exists(path):
+                raise RefusedError(f"Remote file '{path}' was not found.")
+        new = named - self.history.get(table, set())
+        if not new:
+            return ["select 'Copy executed with 0 files processed.' as status"]
+        self.history.setdefault(table, set()).update(new)
+        self.copied.append((table, new))
+        select = found["select"].replace("$1", "value").replace("metadata$filename", "filename")
+        records = f"(select json as value, filename from {self._records(sorted(new))}) as staged"
+        return [f"insert into {table} ({found['columns']}) select {select} from {records}"]
+
+    def _end(self, *, rolled_back: bool) -> None:
+        """The history of loaded files is part of a transaction."""
+        for table, files in self.copied if rolled_back else []:
+            self.history[table] -= files
+        self.copied.clear()
+
+
+def split(columns: str) -> list[str]:
+    """A list of columns by its commas, but for those in brackets and texts."""
+    found, depth, quoted, current = [], 0, False, ""
+    for character in columns:
+        quoted ^= character == "'"
+        depth += 0 if quoted else (character == "(") - (character == ")")
+        if character == "," and depth == 0 and not quoted:
+            found.append(current)
+            current = ""
+        else:
+            current += character
+    return [*found, current]
+
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+@dataclass
+class StandIn:
+    """Answers what a client of Snowflake asks; what went through is at /log."""
+
+    snowflake: Snowflake
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/log":
+            await answer(send, json.dumps(self.snowflake.log).encode())
+        elif scope["type"] == "http" and scope["path"].startswith("/queries/v1/query-request"):
+            await self.query(scope, await body_of(scope, receive), send)
+        else:
+            await fakesnow.server.app(scope, receive, send)
+
+    async def query(self, scope: Message, request: dict[str, Any], send: Send) -> None:
+        try:
+            statements = self.snowflake.plan(request["sqlText"])
+        except RefusedError as error:
+            message = {"success": False, "message": str(error), "code": "002003", "data": {"sqlState": "02000", "queryId": "1"}}
+            return await answer(send, json.dumps(message).encode())
+        for statement in statements[:-1]:
+            sent: list[Message] = []
+            await self.run(scope, {**request, "sqlText": statement}, sent.append)
+            content = b"".join(message.get("body", b"") for message in sent)
+            if not json.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)["success"]:
+                for message in sent:
+                    await send(message)
+                return None
+        return await self.run(scope, {**request, "sqlText": statements[-1]}, send)
+
+    async def run(self, scope: Message, request: dict[str, Any], send: Callable[[Message], Any]) -> None:
+        headers = [(k, v) for k, v in scope["headers"] if k not in (b"content-encoding", b"content-length")]
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": json.dumps(request).encode()}
+
+        async def forward(message: Message) -> None:
+            if (waiting := send(message)) is not None:
+                await waiting
+
+        await fakesnow.server.app({**scope, "headers": headers}, receive, forward)
+
+
+async def body_of(scope: Message, receive: Receive) -> dict[str, Any]:
+    """The JSON of a request."""
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            break
+    if dict(scope["headers"]).get(b"content-encoding") == b"gzip":
+        body = gzip.decompress(body)
+    request: dict[str, Any] = json.loads(body)
+    return request
+
+
+async def answer(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
+    await send({"type": "http.response.body", "body": body})
+
+
+if __name__ == "__main__":
+    stand_in = StandIn(Snowflake(sys.argv[2]))
+    uvicorn.run(stand_in, host="127.0.0.1", port=int(sys.argv[1]), log_level=os.environ.get("LOG_LEVEL", "warning"))
