@@ -42,7 +42,7 @@
 {% endmacro %}
 
 {#- A query for the records of these loads. -#}
-{% macro new_records(source_name, stream, loads) %}
+{% macro records_of(source_name, stream, loads) %}
     {%- set node = declared_streams() | selectattr('source_name', 'eq', source_name) | selectattr('name', 'eq', stream) | first -%}
     {%- set full = loads | selectattr('parts') | list -%}
     {%- if full -%}

@@ -33,7 +33,7 @@ NOTHING = re.compile(
     re.IGNORECASE,
 )
 CREATE = re.compile(
-    r"create (?P<replace>or replace )?external table (?:if not exists )?(?P<name>\S+) \((?P<columns>.*)\)\s*"
+    r"create (?P<replace>or replace )?external table (?:if not exists )?(?P<name>\S+) \((?P<columns>.*?)\)\s*"
     r"(?:partition by \([^)]*\)\s*)?location = @(?P<stage>[^/\s]+)/(?P<path>\S*)\s+pattern = '(?P<pattern>[^']*)'\s+"
     r"file_format = \([^)]*\)\s+auto_refresh = \w+\s+refresh_on_create = (?P<refresh>\w+)\s+(?:copy grants\s+)?"
     r"comment = '(?P<comment>[^']*)'$",
@@ -99,7 +99,8 @@ class Snowflake:
             return ["select 'Statement executed successfully.' as status"]
         if text.lower() in ("commit", "rollback"):
             self._end(rolled_back=text.lower() == "rollback")
-        return [sql]
+        # fakesnow takes no qualified name of a temporary table.
+        return [re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)]
 
     def _create(self, found: re.Match[str]) -> list[str]:
         name = found["name"].lower()
@@ -198,32 +199,45 @@ class StandIn:
             await fakesnow.server.app(scope, receive, send)
 
     async def query(self, scope: Message, request: dict[str, Any], send: Send) -> None:
+        """Runs what is asked for, and stops at what is refused. What fakesnow breaks at would be tried again for minutes."""
         try:
             statements = self.snowflake.plan(request["sqlText"])
         except RefusedError as error:
-            message = {"success": False, "message": str(error), "code": "002003", "data": {"sqlState": "02000", "queryId": "1"}}
-            return await answer(send, json.dumps(message).encode())
-        for statement in statements[:-1]:
-            sent: list[Message] = []
-            await self.run(scope, {**request, "sqlText": statement}, sent.append)
+            return await refuse(send, str(error))
+        for number, statement in enumerate(statements):
+            sent = await self.run(scope, {**request, "sqlText": statement})
             content = b"".join(message.get("body", b"") for message in sent)
-            if not json.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)["success"]:
+            if sent[0]["status"] != 200:
+                return await refuse(send, f"the stand-in cannot do this: {statement}: {content.decode(errors='replace')}")
+            said = json.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
+            if not said["success"] or number == len(statements) - 1:
                 for message in sent:
                     await send(message)
                 return None
-        return await self.run(scope, {**request, "sqlText": statements[-1]}, send)
+        return await refuse(send, "nothing to do")
 
-    async def run(self, scope: Message, request: dict[str, Any], send: Callable[[Message], Any]) -> None:
+    async def run(self, scope: Message, request: dict[str, Any]) -> list[Message]:
+        """Fakesnow's answer to one statement."""
         headers = [(k, v) for k, v in scope["headers"] if k not in (b"content-encoding", b"content-length")]
+        sent: list[Message] = []
 
         async def receive() -> Message:
             return {"type": "http.request", "body": json.dumps(request).encode()}
 
-        async def forward(message: Message) -> None:
-            if (waiting := send(message)) is not None:
-                await waiting
+        async def keep(message: Message) -> None:
+            sent.append(message)
 
-        await fakesnow.server.app({**scope, "headers": headers}, receive, forward)
+        try:
+            await fakesnow.server.app({**scope, "headers": headers}, receive, keep)
+        except Exception as error:  # whatever it is, it is the answer
+            return [{"type": "http.response.start", "status": 500}, {"body": repr(error).encode()}]
+        return sent
+
+
+async def refuse(send: Send, message: str) -> None:
+    """An error, as Snowflake's client reads one."""
+    data = {"sqlState": "02000", "queryId": "1", "errorCode": "002003"}
+    await answer(send, json.dumps({"success": False, "message": message, "code": "002003", "data": data}).encode())
 
 
 async def body_of(scope: Message, receive: Receive) -> dict[str, Any]:
