@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end lint format bench docs lock clean
+.PHONY: help setup demo airflow test images test-images test-cluster cluster-demo cluster-demo-end snowflake-smoke lint format bench docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -35,6 +35,9 @@ cluster-demo: setup ## The chart on the cluster of KUBECONFIG, with sandboxes: e
 
 cluster-demo-end: setup ## Remove it
 	@$(PY) -m tools.cluster_demo --end
+
+snowflake-smoke: setup ## The first run on the Snowflake account of SNOWFLAKE_*, step by step
+	@sh tools/snowflake_smoke.sh
 
 lint: setup ## Check style, types and Dockerfiles
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile

@@ -31,6 +31,7 @@ TERMINATION_LOG = Path("/dev/termination-log")
 LARGEST_SUMMARY = 4096  # of bytes, that Kubernetes keeps of a termination message
 FAILED = ("error", "fail", "runtime error", "partial success")
 PROJECT = Path(__file__).parent
+RESULTS = "run_results.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,8 @@ def main(arguments: Sequence[str]) -> int:
 
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # dbt logs to stdout
-    summary = build_source(options.source, options.select or f"source:{options.source}+")
+    select = options.select or f"source:{options.source}+"
+    summary = build_source(installed(), options.source, select, Attempt.of(os.environ, options.source))
     text = shortened(summary)
     if TERMINATION_LOG.exists():
         TERMINATION_LOG.write_text(text, encoding="utf-8")
@@ -90,57 +92,92 @@ def _use_dbts_python() -> None:
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - the same program
 
 
-def build_source(source: str, select: str) -> dict[str, Any]:
+@dataclass
+class Dbt:
+    """dbt in this process. The project is parsed once.
+
+    Args:
+        folder: where dbt writes (its target path).
+        options: what is added to every command.
+    """
+
+    folder: Path
+    options: Sequence[str] = ()
+    manifest: Any = None
+
+    def __call__(self, *arguments: str) -> tuple[int, str | None, list[Any]]:
+        """One command: its exit code, why dbt could not do its work, and the results of its nodes."""
+        if self.manifest is None:
+            outcome = self._invoke("parse")
+            if not outcome.success:
+                return 2, str(outcome.exception), []
+            self.manifest = outcome.result
+        outcome = self._invoke(*arguments)
+        results = list(getattr(outcome.result, "results", None) or [])
+        failed = [one for one in results if str(one.status) in FAILED]
+        why = str(outcome.exception) if outcome.exception else None
+        if not outcome.success and arguments[0] == "run-operation" and failed:
+            why = failed[0].message
+        code = 0 if outcome.success else 1 if failed and not why else 2
+        return code, why or (f"dbt {arguments[0]} failed, its log says why" if code == 2 else None), results
+
+    def _invoke(self, *arguments: str) -> Any:
+        from dbt.cli.main import dbtRunner  # it takes seconds to import
+
+        return dbtRunner(self.manifest).invoke([*arguments, "--target-path", str(self.folder), *self.options])
+
+
+def installed() -> Dbt:
+    """dbt as the environment has it."""
+    profiles = os.environ.get("DBT_PROFILES_DIR", str(PROJECT))
+    folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
+    return Dbt(folder, ["--project-dir", str(PROJECT), "--profiles-dir", profiles])
+
+
+def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[str, Any]:
     """Stages, builds and tests; returns the summary."""
     began = time.monotonic()
-    attempt = Attempt.of(os.environ, source)
-    command, code, error, results = "stage", *stage(source)[:2], []
+    command = "stage"
+    code, error, results = dbt("run-operation", "stage_external_sources", "--args", json.dumps({"select": source}))
+    nodes: list[Any] = []
     if code == 0:
         os.environ["TRANSLOAD_STAGED"] = "1"  # the hook before each of the builds need not do it again
-        state = earlier_results(attempt)
-        command = "retry" if state else "build"
-        code, error, results = retry(source, state) if state else dbt("build", "--select", *select.split(), "transload_loads")
-        keep(attempt)
-    counts = Counter(str(one.status) for one in results)
-    failed = [{"node": one.node.name, "status": str(one.status), "message": one_line(one.message)}
-              for one in results if str(one.status) in FAILED]  # fmt: skip
+        earlier = earlier_results(attempt, dbt.folder)
+        command = "retry" if earlier else "build"
+        code, error, nodes = (
+            retry(dbt, source, earlier) if earlier else dbt("build", "--select", *select.split(), "transload_loads")
+        )
+        keep(attempt, dbt.folder)
+    failed = [
+        {"node": one.node.name, "status": str(one.status), "message": one_line(one.message)}
+        for one in nodes
+        if str(one.status) in FAILED
+    ]
     return {
-        "format": 1, "source": source, "command": command, "exit_code": code, "error": one_line(error) if error else None,
-        "seconds": round(time.monotonic() - began, 1), "attempt": attempt.number, "nodes": dict(sorted(counts.items())),
-        "failed": failed, "run_results": attempt.kept if command != "stage" else None, "truncated": False,
-    }  # fmt: skip
+        "format": 1,
+        "source": source,
+        "command": command,
+        "attempt": attempt.number,
+        "exit_code": code,
+        "error": one_line(error) if error else None,
+        "seconds": round(time.monotonic() - began, 1),
+        "nodes": dict(sorted(Counter(str(one.status) for one in nodes).items())),
+        "failed": failed,
+        "run_results": attempt.kept if command != "stage" else None,
+        "truncated": False,
+    }
 
 
-def stage(source: str) -> tuple[int, str | None, list[Any]]:
-    """What was committed since the last time becomes readable."""
-    return dbt("run-operation", "stage_external_sources", "--args", json.dumps({"select": source}))
+def retry(dbt: Dbt, source: str, earlier: Path) -> tuple[int, str | None, list[Any]]:
+    """Goes on where an attempt stopped, if what was committed meanwhile is whole: its tests passed before that was there.
 
-
-def retry(source: str, state: Path) -> tuple[int, str | None, list[Any]]:
-    """Goes on where an attempt stopped, if what was committed meanwhile is whole: its tests passed before that was there."""
-    code, error, results = dbt("test", "--select", f"source:{source},test_name:reconciled")
-    return (code, error, results) if code else dbt("retry", "--state", str(state))
-
-
-def dbt(*arguments: str) -> tuple[int, str | None, list[Any]]:
-    """One command of dbt in this process: its exit code, why it could not do its work, and the results of its nodes."""
-    from dbt.cli.main import dbtRunner  # it takes seconds to import
-
-    outcome = dbtRunner().invoke([*arguments, "--project-dir", str(PROJECT), "--profiles-dir", _profiles()])
-    results = list(getattr(outcome.result, "results", None) or [])
-    code = 0 if outcome.success else 2 if outcome.exception or not results else 1
-    why = str(outcome.exception) if outcome.exception else None
-    if code == 2 and not why:  # a macro that failed is a result without a message on some versions
-        why = next((one.message for one in results if one.message), f"dbt {arguments[0]} failed; its log says why")
-    return code, why, results
-
-
-def _profiles() -> str:
-    return os.environ.get("DBT_PROFILES_DIR", str(PROJECT))
-
-
-def _target() -> Path:
-    return Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
+    That look writes results too; those of the attempt before are kept elsewhere, and are what is gone on from.
+    """
+    code, error, nodes = dbt("test", "--select", f"source:{source},test_name:reconciled")
+    if code:
+        (dbt.folder / RESULTS).write_bytes((earlier / RESULTS).read_bytes())
+        return code, error, nodes
+    return dbt("retry", "--state", str(earlier))
 
 
 def _store(address: str) -> tuple[Any, str]:
@@ -151,27 +188,27 @@ def _store(address: str) -> tuple[Any, str]:
     return fsspec.core.url_to_fs(address, **({"endpoint_url": endpoint} if address.startswith("s3://") else {}))  # type: ignore[no-any-return]
 
 
-def earlier_results(attempt: Attempt) -> Path | None:
+def earlier_results(attempt: Attempt, folder: Path) -> Path | None:
     """The folder with the results of the attempt before this one; None for a first attempt or one that came to no results."""
     if attempt.kept is None or attempt.number == 1:
         return None
     files, path = _store(attempt.kept)
     if not files.exists(path):
         return None
-    folder = _target() / "earlier"
-    folder.mkdir(parents=True, exist_ok=True)
-    files.get_file(path, str(folder / "run_results.json"))
-    return folder
+    earlier = folder / "earlier"
+    earlier.mkdir(parents=True, exist_ok=True)
+    (earlier / RESULTS).write_bytes(files.cat_file(path))
+    return earlier
 
 
-def keep(attempt: Attempt) -> None:
+def keep(attempt: Attempt, folder: Path) -> None:
     """Puts the results into the lake. What dbt wrote last is what a retry goes on from."""
-    written = _target() / "run_results.json"
+    written = folder / RESULTS
     if attempt.kept is None or not written.exists():
         return
     files, path = _store(attempt.kept)
     files.makedirs(path.rpartition("/")[0], exist_ok=True)
-    files.put_file(str(written), path)
+    files.pipe_file(path, written.read_bytes())
 
 
 def one_line(text: str | None) -> str:

@@ -17,9 +17,10 @@ answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)  # whatever prints, prints among the errors
 
 
-def options_of(arguments: list[str]) -> str:
-    """What a project is parsed with decides whether it must be parsed again."""
-    return arguments[arguments.index("--vars") + 1] if "--vars" in arguments else ""
+def parsed_with(arguments: list[str]) -> list[str]:
+    """The variables that change what a project is when it is parsed; the others are read later."""
+    given = arguments[arguments.index("--vars") + 1] if "--vars" in arguments else ""
+    return ["--vars", "load: raw"] if "load: raw" in given else []
 
 
 def main(options: list[str]) -> None:
@@ -28,16 +29,15 @@ def main(options: list[str]) -> None:
         request = json.loads(line)
         os.environ.update(request["environment"])
         arguments = [*request["arguments"], *options]
-        variables = options_of(arguments)
+        variables = parsed_with(arguments)
         messages: list[str] = []
-        if variables not in manifests:
-            given = ["--vars", variables] if variables else []
-            parsed = dbtRunner().invoke(["parse", *given, *options])
+        if str(variables) not in manifests:
+            parsed = dbtRunner().invoke(["parse", *variables, *options])
             assert isinstance(parsed.result, Manifest), parsed.exception
-            manifests[variables] = parsed.result
-        runner = dbtRunner(manifests[variables], callbacks=[lambda event, kept=messages: kept.append(event.info.msg)])
+            manifests[str(variables)] = parsed.result
+        runner = dbtRunner(manifests[str(variables)], callbacks=[lambda event, kept=messages: kept.append(event.info.msg)])
         outcome = runner.invoke(arguments)
-        results = getattr(outcome.result, "results", None) or []
+        results = [one for one in getattr(outcome.result, "results", None) or [] if hasattr(one, "node")]
         answer: dict[str, Any] = {
             "success": outcome.success,
             "messages": [*messages, str(outcome.exception or "")],
