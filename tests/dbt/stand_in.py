@@ -47,6 +47,7 @@ COPY = re.compile(
     r"files = \((?P<files>[^)]*)\)\s*file_format = \([^)]*\)\s+on_error = abort_statement$",
     re.IGNORECASE | re.DOTALL,
 )
+DONE = "select 'Statement executed successfully.' as status"
 RECORDS = "read_ndjson_objects([{files}], filename=true, hive_partitioning=false)"
 
 
@@ -63,6 +64,7 @@ class ExternalTable:
     pattern: str
     comment: str
     files: set[str] = field(default_factory=set)
+    is_stale: bool = True  # the view that stands for it is not as it should be, or not there
 
 
 @dataclass
@@ -86,7 +88,8 @@ class Snowflake:
         self.log.append(" ".join(text.split()))
         if found := BLOCK.match(text):
             jobs = re.findall(r"async \((.*?)\);\n", found["jobs"] + "\n", re.DOTALL)
-            return [statement for job in jobs for statement in self.plan(job)]
+            planned = [statement for job in jobs for statement in self.plan(job)]
+            return [statement for statement in planned if statement != DONE] or [DONE]
         if found := CREATE.match(text):
             return self._create(found)
         if found := REFRESH.match(text):
@@ -96,18 +99,18 @@ class Snowflake:
         if found := COPY.match(text):
             return self._copy(found)
         if NOTHING.match(text):
-            return ["select 'Statement executed successfully.' as status"]
+            return [DONE]
         if text.lower() in ("commit", "rollback"):
             self._end(rolled_back=text.lower() == "rollback")
         # fakesnow takes no qualified name of a temporary table.
-        return [re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)]
+        return [*self._views(text), re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)]
 
     def _create(self, found: re.Match[str]) -> list[str]:
         name = found["name"].lower()
         if name in self.tables and not found["replace"]:
-            return ["select 'already exists, statement succeeded.' as status"]
+            return [DONE]
         self.tables[name] = ExternalTable(found["columns"], found["path"], found["pattern"], found["comment"])
-        return self._refresh(name, "") if found["refresh"].lower() == "true" else [self._view(name)]
+        return self._refresh(name, "") if found["refresh"].lower() == "true" else [DONE]
 
     def _refresh(self, name: str, folder: str) -> list[str]:
         if name not in self.tables:
@@ -115,11 +118,19 @@ class Snowflake:
         table = self.tables[name]
         below = f"{self.root}/{table.path}{folder}".rstrip("/")
         there = {path for path in self.files.find(below) if re.fullmatch(table.pattern, path)}
-        table.files = {path for path in table.files if not path.startswith(f"{below}/")} | there
-        return [self._view(name)]
+        files = {path for path in table.files if not path.startswith(f"{below}/")} | there
+        table.is_stale |= files != table.files
+        table.files = files
+        return [DONE]
+
+    def _views(self, sql: str) -> list[str]:
+        """Makes the views of the external tables that a statement may read, where they are stale: each takes fakesnow long."""
+        stale = [name for name, table in self.tables.items() if table.is_stale and name in sql.lower()]
+        return [self._view(name) for name in stale]
 
     def _view(self, name: str) -> str:
         table = self.tables[name]
+        table.is_stale = False
         columns = ["value"]
         for column in split(table.columns):
             found = re.match(r"\s*(\S+)\s+(\S+)\s+as\s+\((.*)\)\s*$", column, re.IGNORECASE | re.DOTALL)

@@ -41,6 +41,7 @@ def attempt(number: int, lake: FixtureLake) -> Attempt:
     )
 
 
+@pytest.mark.timeout(300)  # many dbt commands: a busy machine needs longer
 def test_a_retry_goes_on_where_the_attempt_before_stopped(
     dbt: Dbt, lake: FixtureLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

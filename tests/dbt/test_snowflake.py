@@ -14,6 +14,8 @@ import pytest
 from dbt_harness import PROJECT, dbt_options
 from sqlfluff.core import FluffConfig, Linter
 
+pytestmark = pytest.mark.timeout(300)  # the first of them parses and compiles the project: a busy machine needs longer
+
 APPROVED = Path(__file__).parent / "approved" / "snowflake.sql"
 # Streams that have every type between them.
 SAMPLE = ("stg_pestroutes__appointment", "stg_marketo__activities", "stg_marketo__programs", "stg_marketo__activity_merge_leads")

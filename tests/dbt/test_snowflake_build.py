@@ -40,6 +40,7 @@ def green(answer: Answer) -> Answer:
     return answer
 
 
+@pytest.mark.timeout(600)  # some twenty dbt commands: a busy machine needs longer
 def test_from_the_first_load_to_raw_tables(
     there: tuple[Warehouse, FixtureLake], project: Project, database: Path
 ) -> None:
