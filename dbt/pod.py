@@ -78,7 +78,7 @@ def main(arguments: Sequence[str]) -> int:
     if TERMINATION_LOG.exists():
         TERMINATION_LOG.write_text(text, encoding="utf-8")
     if options.json:
-        print(text, file=answers, flush=True)  # noqa: T201 - a command's answer
+        print(text, file=answers, flush=True)
     return int(summary["exit_code"])
 
 
@@ -138,7 +138,7 @@ def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[s
     """Stages, builds and tests; returns the summary."""
     began = time.monotonic()
     command = "stage"
-    code, error, results = dbt("run-operation", "stage_external_sources", "--args", json.dumps({"select": source}))
+    code, error, _ = dbt("run-operation", "stage_external_sources", "--args", json.dumps({"select": source}))
     nodes: list[Any] = []
     if code == 0:
         os.environ["TRANSLOAD_STAGED"] = "1"  # the hook before each of the builds need not do it again

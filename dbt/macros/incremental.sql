@@ -10,7 +10,8 @@
 
 {#- The loads that this model has yet to take in, as `pending_loads` has them; none: all, from nothing. -#}
 {% macro loads_to_apply(source_name, stream, columns) %}
-    {%- if flags.WHICH not in ['run', 'build', 'retry'] or not is_incremental() -%}
+    {#- A unit test has no table of its own. -#}
+    {%- if flags.WHICH not in ['run', 'build', 'retry'] or this is none or not is_incremental() -%}
         {{ return(none) }}
     {%- endif -%}
     {%- set there = adapter.get_columns_in_relation(this) | map(attribute='name') | map('lower') | list -%}

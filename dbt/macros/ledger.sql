@@ -58,16 +58,23 @@
     order by parts.started_at, parts.load_id, parts.part
 {% endmacro %}
 
-{#- The statements that take loads out of the ledger, all of a stream's without a list. -#}
-{% macro forget_loads(node, loads=none) %}
-    {%- set ledger -%}
+{#- A statement that takes loads out of the ledger; one that takes out all loads of some streams. -#}
+{% macro forget_loads(loads) %}
+    {%- set statement -%}
     delete from {{ transload_table('ledger') }}
-    where load_path = '{{ load_path() }}' and source = {{ sql_text(node.source_name) }} and stream = {{ sql_text(node.name) }}
-    {%- if loads is not none %}
-        and load_id in ({{ sql_list(loads | map(attribute='load_id')) }})
-    {%- endif %}
+    where load_path = '{{ load_path() }}' and load_id in ({{ sql_list(loads | map(attribute='load_id')) }})
     {%- endset %}
-    {{ return([ledger]) }}
+    {{ return(statement) }}
+{% endmacro %}
+
+{% macro forget_streams(nodes) %}
+    {%- set names = [] -%}
+    {%- for node in nodes -%}{%- do names.append(node.source_name ~ '.' ~ node.name) -%}{%- endfor -%}
+    {%- set statement -%}
+    delete from {{ transload_table('ledger') }}
+    where load_path = '{{ load_path() }}' and source || '.' || stream in ({{ sql_list(names) }})
+    {%- endset %}
+    {{ return(statement) }}
 {% endmacro %}
 
 {#- The statements that note in the ledger what the warehouse reads of loads. -#}

@@ -20,7 +20,7 @@
         {%- do run_query(stream_view(node, parts.get(node.source_name ~ '.' ~ node.name, []))) -%}
     {%- endfor -%}
     {%- for node, loads in pending_loads(streams) -%}
-        {%- for statement in forget_loads(node, loads) + note_counts(node, loads) -%}
+        {%- for statement in [forget_loads(loads)] + note_counts(node, loads) -%}
             {%- do run_query(statement) -%}
         {%- endfor -%}
     {%- endfor -%}

@@ -27,7 +27,7 @@
 {% macro copy_load(node, load, dry_run) %}
     {%- set name = node.source_name ~ "." ~ node.name ~ ", load " ~ load.load_id -%}
     {%- do log("Copying " ~ name ~ ": " ~ load.parts | length ~ " parts", info=not dry_run) -%}
-    {%- do perform(['begin'] + forget_loads(node, [load]), dry_run) -%}
+    {%- do perform(['begin', forget_loads([load])], dry_run) -%}
     {#- COPY takes a thousand names at most. -#}
     {%- for parts in load.parts | batch(1000) -%}
         {%- do perform([copy_parts(node, parts)], dry_run) -%}

@@ -30,23 +30,21 @@
 {% macro refresh_loads(streams, dry_run, recreate) %}
     {%- set made = external_tables_to_make(streams, recreate) -%}
     {%- do perform(made.values() | list, dry_run) -%}
-    {%- set forgotten = [] -%}
-    {%- for node in streams if node.unique_id in made -%}
-        {%- do forgotten.extend(forget_loads(node)) -%}
-    {%- endfor -%}
-    {%- do perform(forgotten, dry_run) -%}
+    {%- if made -%}
+        {%- do perform([forget_streams(streams | selectattr('unique_id', 'in', made))], dry_run) -%}
+    {%- endif -%}
 
     {%- set pending = pending_loads(streams) -%}
     {%- set refreshes = [] -%}
-    {%- set forgotten = [] -%}
     {%- set counts = [] -%}
     {%- for node, loads in pending -%}
         {%- do refreshes.extend(refreshes_of(node, loads)) -%}
-        {%- do forgotten.extend(forget_loads(node, loads)) -%}
         {%- do counts.extend(note_counts(node, loads)) -%}
     {%- endfor -%}
     {%- do perform_together(refreshes, dry_run) -%}
-    {%- do perform(forgotten, dry_run) -%}
+    {%- if pending -%}
+        {%- do perform([forget_loads(pending | map('last') | sum(start=[]))], dry_run) -%}
+    {%- endif -%}
     {%- do perform_together(counts, dry_run) -%}
     {%- do log("Staged " ~ streams | length ~ " streams: " ~ refreshes | length ~ " refreshes for "
         ~ pending | map('last') | sum(start=[]) | length ~ " loads, " ~ made | length ~ " tables made", info=not dry_run) -%}

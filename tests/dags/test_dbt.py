@@ -8,21 +8,20 @@ from unittest.mock import MagicMock
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
+
 from common.build import Build
 from common.notifications import FailureNotifier
 from common.operators import DbtOperator
 from common.outcome import Outcome
 from common.settings import load
 
-FAILED = [
-    {"node": f"node_{number}", "status": "fail", "message": f"Got {number} results"} for number in range(1, 6)
-]
+FAILED = [{"node": f"node_{number}", "status": "fail", "message": f"Got {number} results"} for number in range(1, 6)]
 
 
 def summary(**changes: Any) -> dict[str, Any]:
     return {
-        **{"format": 1, "source": "pestroutes", "command": "build", "exit_code": 0, "error": None, "failed": []},
-        **{"nodes": {"success": 3}, "truncated": False, "run_results": None},
+        "format": 1, "source": "pestroutes", "command": "build", "exit_code": 0, "error": None, "failed": [],
+        "nodes": {"success": 3}, "truncated": False, "run_results": None,
         **changes,
     }
 
@@ -48,7 +47,7 @@ def test_failed_nodes_are_named_in_the_error_and_each_in_the_log(monkeypatch: py
     log = MagicMock()
     monkeypatch.setattr(DbtOperator, "log", log)
     text = json.dumps(summary(exit_code=1, failed=FAILED, nodes={"fail": 5, "skipped": 9}))
-    with pytest.raises(AirflowException, match="^dbt build: node_1, node_2, node_3 and 2 more failed$") as caught:
+    with pytest.raises(AirflowException, match=r"^dbt build: node_1, node_2, node_3 and 2 more failed$") as caught:
         run(monkeypatch, 1, text)
     ti = MagicMock(dag_id="d", task_id="dbt", try_number=1)
     message = FailureNotifier().message({"ti": ti, "run_id": "r", "exception": caught.value})
@@ -58,13 +57,13 @@ def test_failed_nodes_are_named_in_the_error_and_each_in_the_log(monkeypatch: py
 
 def test_why_dbt_could_not_work_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
     text = json.dumps(summary(command="stage", exit_code=2, error="Commit record of format 2", nodes={}))
-    with pytest.raises(AirflowException, match="^dbt stage: Commit record of format 2$"):
+    with pytest.raises(AirflowException, match=r"^dbt stage: Commit record of format 2$"):
         run(monkeypatch, 2, text)
 
 
 @pytest.mark.parametrize("text", ["", "Killed", "[]", '{"format": 2}', '{"format": 1, "failed": [{}], "nodes": {}}'])
 def test_without_a_summary_the_exit_code_is_all_there_is_to_say(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    with pytest.raises(AirflowException, match="^dbt: exit code 137$"):
+    with pytest.raises(AirflowException, match=r"^dbt: exit code 137$"):
         run(monkeypatch, 137, text)
 
 

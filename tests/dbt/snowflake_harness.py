@@ -75,7 +75,9 @@ class Warehouse:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """The rows of a query."""
         access = {"user": "fake", "password": "snow", "account": "fakesnow", "host": "127.0.0.1", "port": self.port}
-        with snowflake.connector.connect(**access, protocol="http", database="ANALYTICS", network_timeout=10) as connection:
+        with snowflake.connector.connect(
+            **access, protocol="http", database="ANALYTICS", network_timeout=10
+        ) as connection:
             return connection.cursor().execute(sql).fetchall()
 
 
@@ -95,12 +97,18 @@ def warehouse(lake: str, scratch: Path) -> Iterator[Warehouse]:
     kept = {name: value for name, value in os.environ.items() if not re.match("TRANSLOAD_|DBT_|SNOWFLAKE_", name)}
     environment = {**kept, "PYTHONWARNINGS": "ignore"}
     folders = {"project-dir": PROJECT, "profiles-dir": scratch, "target-path": scratch, "log-path": scratch}
-    options = ["--quiet", "--no-write-json", *(word for name, path in folders.items() for word in (f"--{name}", str(path)))]
+    options = [
+        "--quiet",
+        "--no-write-json",
+        *(word for name, path in folders.items() for word in (f"--{name}", str(path))),
+    ]
     with (scratch / "log.txt").open("w") as log:
-        server = subprocess.Popen([sys.executable, HERE / "stand_in.py", str(port), lake], env=environment, stdout=log, stderr=log)
+        server = subprocess.Popen(
+            [sys.executable, HERE / "stand_in.py", str(port), lake], env=environment, stdout=log, stderr=log
+        )
         worker = subprocess.Popen(
             [sys.executable, HERE / "snowflake_worker.py", *options],
-            **{"env": environment, "text": True, "stderr": log, "stdin": subprocess.PIPE, "stdout": subprocess.PIPE},
+            env=environment, text=True, stderr=log, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         )
         try:
             _until_there(port, server, scratch / "log.txt")

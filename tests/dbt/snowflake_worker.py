@@ -35,7 +35,9 @@ def main(options: list[str]) -> None:
             parsed = dbtRunner().invoke(["parse", *variables, *options])
             assert isinstance(parsed.result, Manifest), parsed.exception
             manifests[str(variables)] = parsed.result
-        runner = dbtRunner(manifests[str(variables)], callbacks=[lambda event, kept=messages: kept.append(event.info.msg)])
+        runner = dbtRunner(
+            manifests[str(variables)], callbacks=[lambda event, kept=messages: kept.append(event.info.msg)]
+        )
         outcome = runner.invoke(arguments)
         results = [one for one in getattr(outcome.result, "results", None) or [] if hasattr(one, "node")]
         answer: dict[str, Any] = {

@@ -43,8 +43,8 @@ REFRESH = re.compile(r"alter external table (?P<name>\S+) refresh(?: '(?P<folder
 SHOW = re.compile(r"show external tables in schema (?P<schema>\S+)$", re.IGNORECASE)
 BLOCK = re.compile(r"execute immediate \$\$\s*begin(?P<jobs>.*)await all;\s*end;\s*\$\$$", re.IGNORECASE | re.DOTALL)
 COPY = re.compile(
-    r"copy into (?P<table>\S+) \((?P<columns>[^)]*)\)\s*from \(\s*select(?P<select>.*?)from @(?P<stage>[^/\s]+)/(?P<path>\S*)\s*\)\s*"
-    r"files = \((?P<files>[^)]*)\)\s*file_format = \([^)]*\)\s+on_error = abort_statement$",
+    r"copy into (?P<table>\S+) \((?P<columns>[^)]*)\)\s*from \(\s*select(?P<select>.*?)from @(?P<stage>[^/\s]+)/(?P<path>\S*)\s*"
+    r"\)\s*files = \((?P<files>[^)]*)\)\s*file_format = \([^)]*\)\s+on_error = abort_statement$",
     re.IGNORECASE | re.DOTALL,
 )
 DONE = "select 'Statement executed successfully.' as status"
@@ -152,7 +152,7 @@ class Snowflake:
             for name, table in self.tables.items()
             if name.rpartition(".")[0] == schema
         ]
-        return " union all ".join(rows) or 'select \'\' as "schema_name", \'\' as "name", \'\' as "comment" where false'
+        return " union all ".join(rows) or "select '' as \"schema_name\", '' as \"name\", '' as \"comment\" where false"
 
     def _copy(self, found: re.Match[str]) -> list[str]:
         table = found["table"].lower()
@@ -219,7 +219,9 @@ class StandIn:
             sent = await self.run(scope, {**request, "sqlText": statement})
             content = b"".join(message.get("body", b"") for message in sent)
             if sent[0]["status"] != 200:
-                return await refuse(send, f"the stand-in cannot do this: {statement}: {content.decode(errors='replace')}")
+                return await refuse(
+                    send, f"the stand-in cannot do this: {statement}: {content.decode(errors='replace')}"
+                )
             said = json.loads(gzip.decompress(content) if content[:2] == b"\x1f\x8b" else content)
             if not said["success"] or number == len(statements) - 1:
                 for message in sent:
@@ -240,7 +242,7 @@ class StandIn:
 
         try:
             await fakesnow.server.app({**scope, "headers": headers}, receive, keep)
-        except Exception as error:  # whatever it is, it is the answer
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is the answer
             return [{"type": "http.response.start", "status": 500}, {"body": repr(error).encode()}]
         return sent
 

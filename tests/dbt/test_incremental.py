@@ -16,7 +16,7 @@ def customer(key: int, day: int, name: str) -> dict[str, str]:
     return {"customerID": str(key), "dateUpdated": f"2026-01-{day:02d} 12:00:00", "fname": name}
 
 
-@pytest.mark.timeout(300)  # a dozen builds: a busy machine needs longer
+@pytest.mark.timeout(900)  # a dozen builds: a busy machine needs longer
 def test_it_is_what_a_full_build_would_be(
     project: Project, lake: FixtureLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

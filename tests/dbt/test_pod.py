@@ -41,7 +41,7 @@ def attempt(number: int, lake: FixtureLake) -> Attempt:
     )
 
 
-@pytest.mark.timeout(300)  # many dbt commands: a busy machine needs longer
+@pytest.mark.timeout(900)  # many dbt commands: a busy machine needs longer
 def test_a_retry_goes_on_where_the_attempt_before_stopped(
     dbt: Dbt, lake: FixtureLake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -104,4 +104,3 @@ def test_every_other_command_is_dbts_own(tmp_path: Path) -> None:
     command = [sys.executable, str(PROJECT / "pod.py"), "build", "--select", "x"]
     done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
     assert done.stdout == "dbt build --select x\n"
-

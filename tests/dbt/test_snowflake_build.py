@@ -40,7 +40,7 @@ def green(answer: Answer) -> Answer:
     return answer
 
 
-@pytest.mark.timeout(600)  # some twenty dbt commands: a busy machine needs longer
+@pytest.mark.timeout(900)  # some twenty dbt commands: a busy machine needs longer
 def test_from_the_first_load_to_raw_tables(
     there: tuple[Warehouse, FixtureLake], project: Project, database: Path
 ) -> None:
@@ -54,7 +54,9 @@ def test_from_the_first_load_to_raw_tables(
     assert not [one for one in dry.statements if not one.lower().startswith(("show", "select", "alter session"))]
 
     # The first loads: whatever a lost attempt left beside the committed parts is not read.
-    first = lake.load("customer", [customer(1, fname="Ana"), customer(2, fname=" Zoë "), customer(3)], mode="full", parts=2)
+    first = lake.load(
+        "customer", [customer(1, fname="Ana"), customer(2, fname=" Zoë "), customer(3)], mode="full", parts=2
+    )
     stray = lake.part(first).with_name("part-00009.json.gz")
     stray.write_bytes(gzip.compress(b'{"customerID": "9"}\n'))
     lake.load("group", [{"groupID": "1"}], mode="full")
@@ -62,7 +64,9 @@ def test_from_the_first_load_to_raw_tables(
     built = green(found.dbt(*BUILD))
     assert rows(found) == [(1, "Ana"), (2, "Zoë"), (3, None)]
     folder = f"load_date=2026-01-31/{first['load_id']}/"
-    assert f"alter external table ANALYTICS.raw_pestroutes.customer refresh '{folder}'" in str(built.sent("execute imm"))
+    assert f"alter external table ANALYTICS.raw_pestroutes.customer refresh '{folder}'" in str(
+        built.sent("execute imm")
+    )
 
     # Again: nothing is made, nothing is refreshed but the commit records, and all stays.
     again = green(found.dbt(*STAGE))
@@ -71,7 +75,9 @@ def test_from_the_first_load_to_raw_tables(
     assert "0 refreshes for 0 loads, 0 tables made" in again.text
 
     # A later load: its folder alone is refreshed, its records alone are read, the newer state of each record stays.
-    second = lake.load("customer", [customer(1, "2026-01-29 00:00:00", fname="old"), customer(3, "2026-01-31", fname="new")])
+    second = lake.load(
+        "customer", [customer(1, "2026-01-29 00:00:00", fname="old"), customer(3, "2026-01-31", fname="new")]
+    )
     built = green(found.dbt(*BUILD))
     assert rows(found) == [(1, "Ana"), (2, "Zoë"), (3, "new")]
     refreshes = [one for one in built.sent("alter external table") if "load_date=" in one]
@@ -104,7 +110,11 @@ def test_from_the_first_load_to_raw_tables(
     lake.part(late).write_bytes(kept)
 
     # A newer full load is the base: what is not in it is deleted.
-    lake.load("customer", [customer(1, fname="Ana"), customer(7, officeID="5", balance="1.50", subscriptionIDs="7, 8")], mode="full")
+    lake.load(
+        "customer",
+        [customer(1, fname="Ana"), customer(7, officeID="5", balance="1.50", subscriptionIDs="7, 8")],
+        mode="full",
+    )
     green(found.dbt(*BUILD, TRANSLOAD_STAGED=""))
     assert [key for key, _ in rows(found)] == [1, 7]
 
@@ -150,7 +160,10 @@ def test_from_the_first_load_to_raw_tables(
     path.write_text(path.read_text().replace('"format": 1', '"format": 2'))
     newer = found.dbt(*STAGE)
     assert not newer.success
-    assert f"Commit record of format 2, newer than this project reads: pestroutes/customer/_loads/{path.name}" in newer.text
+    assert (
+        f"Commit record of format 2, newer than this project reads: pestroutes/customer/_loads/{path.name}"
+        in newer.text
+    )
     path.unlink()
     changed = green(found.dbt(*STAGE, "--vars", "auto_refresh: true"))
     assert "ANALYTICS.raw_pestroutes.customer is not as it is declared now" in changed.text
