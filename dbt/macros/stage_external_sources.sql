@@ -42,8 +42,10 @@
     {%- endif -%}
     {%- set chosen = [] -%}
     {%- for id in selected_resources -%}
-        {%- set node = graph.nodes.get(id) or graph.sources.get(id) or {} -%}
-        {%- do chosen.extend(declared | select('in', node.get('fqn', [])) | list or declared) -%}
+        {%- set folders = (graph.nodes.get(id) or graph.sources.get(id) or {}).get('fqn', [])[1:] -%}
+        {%- if 'transload' not in folders -%}{#- what is said of all loads needs none to be staged -#}
+            {%- do chosen.extend(declared | select('in', folders) | list or declared) -%}
+        {%- endif -%}
     {%- endfor -%}
     {{ return(chosen | unique | list or declared) }}
 {% endmacro %}
