@@ -108,7 +108,11 @@ def warehouse(lake: str, scratch: Path) -> Iterator[Warehouse]:
         )
         worker = subprocess.Popen(
             [sys.executable, HERE / "snowflake_worker.py", *options],
-            env=environment, text=True, stderr=log, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+            stderr=log,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         try:
             _until_there(port, server, scratch / "log.txt")
