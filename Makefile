@@ -1,7 +1,7 @@
 # Every target does its own set-up; the first run installs what it needs into .venv* folders here.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end lint format faults bench race soak docs lock clean
+.PHONY: help setup demo airflow test test-browser images test-images test-cluster cluster-demo cluster-demo-end snowflake-smoke lint format faults bench race soak docs lock clean
 
 PY := .venv/bin/python
 PARTS := extractors dbt dags helm
@@ -39,6 +39,9 @@ cluster-demo: setup ## The chart on the cluster of KUBECONFIG, with sandboxes: e
 
 cluster-demo-end: setup ## Remove it
 	@$(PY) -m tools.cluster_demo --end
+
+snowflake-smoke: setup ## The first run on the Snowflake account of SNOWFLAKE_*, step by step
+	@sh tools/snowflake_smoke.sh
 
 lint: setup ## Check style, types, Dockerfiles, and DAGs by the architect's rules
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/hadolint images/*/Dockerfile && .venv/bin/architect check

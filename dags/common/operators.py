@@ -4,6 +4,7 @@ A pod's settings are the platform's, not the DAG's; what an exit code means is i
 """
 
 import os
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -20,6 +21,7 @@ from airflow.providers.common.compat.sdk import (
 from kubernetes.client import models as k8s
 
 from common import pods, runners, settings
+from common.build import Build
 from common.compat import AirflowRescheduleException
 from common.hooks import CommitRecord, LakeHook
 from common.outcome import Action, Outcome, Summary, Verdict, judge, moment
@@ -29,6 +31,9 @@ SINCE = "{{ '--since=' ~ params.since if params.get('since') else '' }}"
 
 # The root file system of a container is read-only, and dbt writes beside the project unless told otherwise.
 _DBT_CONTAINER = {"HOME": "/tmp", "DBT_TARGET_PATH": "/tmp/target", "DBT_LOG_PATH": "/tmp/logs"}  # noqa: S108
+
+# Where the key of the Secret transload-dbt-key is mounted; the Secret transload-dbt may name another place.
+_DBT_KEY = {"SNOWFLAKE_PRIVATE_KEY_FILE": "/run/secrets/transload/private_key.p8"}
 
 
 def stream_asset(source: str, stream: str) -> Asset:
@@ -255,12 +260,12 @@ class ExtractOperator(PlatformOperator):
 
 
 class DbtOperator(PlatformOperator):
-    """Builds the models of one source with `dbt build`, in a pod of the dbt image or with the dbt on PATH."""
+    """Stages, builds and tests the models of one source (`dbt/pod.py`), in a pod of the dbt image or with the dbt on PATH.
+
+    What became of it, without its log, is the task's XCom. A retry goes on where the attempt before stopped.
+    """
 
     template_fields: Sequence[str] = (*PlatformOperator.template_fields, "warehouse_claim")
-
-    stdout_is_log = True
-    cwd = settings.DBT_PROJECT
 
     def __init__(self, *, source: str, select: str, platform: settings.Settings | None = None, **kwargs: Any) -> None:
         platform = platform or settings.current()
@@ -271,32 +276,48 @@ class DbtOperator(PlatformOperator):
             size="models",
             pod_name=f"dbt-{source}",
             platform=platform,
-            arguments=["build", "--select", select],
+            arguments=["source", source, "--select", select, "--json"],
             secret_names=("transload-dbt", "transload-lake"),
             environ={
                 "DBT_TARGET": platform.dbt_target,
                 "DBT_USE_COLORS": "false",
+                "TRANSLOAD_DAG": "{{ dag.dag_id }}",
+                "TRANSLOAD_RUN": "{{ run_id }}",
+                "TRANSLOAD_ATTEMPT": "{{ ti.try_number }}",
                 **(_DBT_CONTAINER if platform.runner != "process" else {}),
+                **(_DBT_KEY if platform.runner == "kubernetes" else {}),
             },
             **kwargs,
         )
+        if platform.runner == "process":
+            self.command = sys.executable  # which goes on with the Python of the dbt on PATH
+            self.arguments = [str(settings.DBT_PROJECT / "pod.py"), *self.arguments]
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """Returns the pod, with the volume of DuckDB's file if there is one, where the image keeps that file."""
+        """Returns the pod, with Snowflake's key, and with the volume of DuckDB's file, if there is one, where the image has it."""
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        container = pod.spec.containers[0]
+        key = k8s.V1SecretVolumeSource(secret_name="transload-dbt-key", optional=True, default_mode=0o440)  # noqa: S106  a name
+        volumes = [k8s.V1Volume(name="key", secret=key)]
+        mounts = [k8s.V1VolumeMount(name="key", mount_path="/run/secrets/transload", read_only=True)]
         if self.warehouse_claim:
             claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=self.warehouse_claim)
-            container = pod.spec.containers[0]
-            mount = k8s.V1VolumeMount(name="warehouse", mount_path="/warehouse")
-            container.volume_mounts = [*container.volume_mounts, mount]
-            pod.spec.volumes = [*pod.spec.volumes, k8s.V1Volume(name="warehouse", persistent_volume_claim=claim)]
+            volumes.append(k8s.V1Volume(name="warehouse", persistent_volume_claim=claim))
+            mounts.append(k8s.V1VolumeMount(name="warehouse", mount_path="/warehouse"))
+        container.volume_mounts = [*container.volume_mounts, *mounts]
+        pod.spec.volumes = [*pod.spec.volumes, *volumes]
         return pod
 
     def execute(self, context: Context) -> None:
         """Runs dbt. Whatever it fails of is retried: it says the same of a wrong setting and of a lost connection."""
         outcome = self.run_command(context)
+        built = Build.parse(outcome.text)
+        if built is not None:
+            context["ti"].xcom_push(key="return_value", value=built.summary)
+            for line in built.lines():
+                self.log.error("%s", line)
         if outcome.exit_code != 0:
-            raise AirflowException(f"dbt: exit code {outcome.exit_code}")
+            raise AirflowException(built.reason() if built else f"dbt: exit code {outcome.exit_code}")
 
 
 def _attempts_began(context: Context) -> datetime:

@@ -2,6 +2,6 @@
     dbt compile --target snowflake --no-populate-cache --no-introspect --select external_tables -#}
 {% if execute and target.type == 'snowflake' %}
 {% for node in graph.sources.values() if node.external %}
-{{ external_table(api.Relation.create(database=node.database, schema=node.schema, identifier=node.identifier), node) }};
+{{ external_table(node) }};
 {% endfor %}
 {% endif %}

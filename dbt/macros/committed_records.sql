@@ -28,12 +28,50 @@
 {% endmacro %}
 
 
+{#- Their parts, a row each: source, stream, load_id, started_at, part, records. A load without parts has one row, its part
+    empty. Only these count: beside them in a load's folder may lie what a lost attempt has written. -#}
+{% macro visible_parts(loads) -%}
+    {{ return(adapter.dispatch('visible_parts', 'transload')(loads)) }}
+{%- endmacro %}
+
+{% macro duckdb__visible_parts(loads) %}
+    select source, stream, load_id, started_at, part->>'$.key' as part, cast(part->>'$.records' as bigint) as records
+    from (
+        select
+            source, stream, load_id, started_at,
+            unnest(coalesce(nullif(json_extract(parts, '$[*]'), []), ['{"key": "", "records": 0}'::json])) as part
+        from ({{ visible_loads(loads) }}) as visible
+    ) as parts
+{% endmacro %}
+
+{% macro snowflake__visible_parts(loads) %}
+    select
+        visible.source, visible.stream, visible.load_id, visible.started_at,
+        coalesce(item.value:"key"::varchar, '') as part,
+        iff(item.value is null, 0, item.value:"records"::integer) as records
+    from ({{ visible_loads(loads) }}) as visible,
+        lateral flatten(input => visible.parts, outer => true) as item
+{% endmacro %}
+
+
+{#- Snowflake passes over a file of an external table that it cannot read to its end, without an error. So the query that reads
+    the parts counts them as well, and stops where one was not read whole. (DuckDB stops by itself.) -#}
+{% macro only_whole_parts() %}
+        qualify case
+            when parts.part = '' then false
+            when parts.records is null or parts.records = count(raw.part) over (partition by parts.part) then raw.part is not null
+            else to_boolean('not read whole: ' || parts.part)
+        end
+{%- endmacro %}
+
+
 {#- The newest committed state of every record of a stream: value, load_id, started_at (of the load).
 
     primary_key: fields that identify a record
     cursor: the field by which the newest of several states is known, if the stream has one
-    cursor_type: as in `typed`; a zero date is older than any other -#}
-{% macro committed_records(source_name, stream, primary_key, cursor=none, cursor_type='timestamp') %}
+    cursor_type: as in `typed`; a zero date is older than any other
+    loads: what to look at instead of the whole stream: loads as `pending_loads` has them -#}
+{% macro committed_records(source_name, stream, primary_key, cursor=none, cursor_type='timestamp', loads=none) %}
     {%- set names = primary_key + ([cursor] if cursor else []) %}
     select value, load_id, started_at
     from (
@@ -41,13 +79,21 @@
             raw.value,
             raw.part,
             raw.load_id,
-            loads.started_at,
+            parts.started_at,
             {{ json_fields('raw.value', names) }} as keys
-        from {{ source(source_name, stream) }} as raw
-        inner join ({{ visible_loads(source('transload', 'loads')) }}) as loads
-            on raw.load_id = loads.load_id
-            and loads.source = '{{ source_name }}'
-            and loads.stream = '{{ stream }}'
+        from {{ source(source_name, stream) if loads is none else '(' ~ records_of(source_name, stream, loads) ~ ')' }} as raw
+        {{ 'right' if target.type == 'snowflake' else 'inner' }} join (
+            select * from ({{ visible_parts(source('transload', 'loads')) }}) as visible
+            where source = {{ sql_text(source_name) }}
+                and stream = {{ sql_text(stream) }}
+                {%- if loads is not none %}
+                and load_id in ({{ sql_list(loads | map(attribute='load_id')) or 'null' }})
+                {%- endif %}
+        ) as parts
+            on raw.part = parts.part
+        {%- if target.type == 'snowflake' %}
+        {{ only_whole_parts() }}
+        {%- endif %}
     ) as visible
     qualify row_number() over (
         partition by
@@ -64,14 +110,23 @@
 {% endmacro %}
 
 
-{#- A staging model: the committed records of a stream with their columns.
+{#- A staging model: the committed records of a stream with their columns. Materialized as `incremental` it reads only the
+    loads that are new to it (macros/incremental.sql).
 
     columns: [vendor's field, type as in `typed`, column's name] each
     zone: of timestamps that carry none -#}
 {% macro staged_records(source_name, stream, primary_key, columns, cursor=none, cursor_type='timestamp', zone='UTC') %}
     {%- set names = columns | map('first') | list -%}
+    {%- set key = [] -%}
+    {%- for field, type, name in columns if field in primary_key -%}{%- do key.append(name) -%}{%- endfor -%}
+    {%- do config(
+        unique_key=key, incremental_strategy='committed', on_schema_change='sync_all_columns',
+        post_hook="{{ note_applied_loads('" ~ source_name ~ "', '" ~ stream ~ "') }}"
+    ) -%}
+    {%- set new_loads = loads_to_apply(source_name, stream, columns | map('last') | list) -%}
+{{ all_loads() if new_loads is none }}
 with records as (
-    {{ committed_records(source_name, stream, primary_key, cursor, cursor_type) }}
+    {{ committed_records(source_name, stream, primary_key, cursor, cursor_type, new_loads) }}
 ),
 
 extracted as (
@@ -82,6 +137,10 @@ extracted as (
         started_at
     from records
 )
+{%- if new_loads is not none %},
+
+arrived as (
+{%- endif %}
 
 select
     {%- for field, type, name in columns %}
@@ -91,4 +150,9 @@ select
     started_at as _loaded_at,
     value as _record
 from extracted
+{%- if new_loads is not none %}
+)
+
+{{ newer_than_what_is_there('arrived', key, cursor, cursor_type) }}
+{%- endif %}
 {% endmacro %}

@@ -221,7 +221,7 @@ def test_extraction_runs_in_the_sources_pool_and_dbt_comes_last(bag: Any) -> Non
         dbt = dag.get_task("dbt")
         assert dbt.pool == "dbt"
         assert dbt.upstream_task_ids == {task.task_id for task in extracts(dag)}
-        assert dbt.arguments == ["build", "--select", f"source:{source(dag)}+"]
+        assert dbt.arguments[1:] == ["source", source(dag), "--select", f"source:{source(dag)}+", "--json"]
 
 
 def test_few_pods_share_the_vendors_limits(sources: set[str]) -> None:

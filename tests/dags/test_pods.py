@@ -188,7 +188,7 @@ def test_retries_back_off_and_a_dag_may_say_otherwise() -> None:
 def test_dbt_has_the_same_platform_and_its_own_secrets() -> None:
     spec = plain(DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform("production")))["spec"]
     container = spec["containers"][0]
-    assert container["args"] == ["build", "--select", "s"]
+    assert container["args"] == ["source", "pestroutes", "--select", "s", "--json"]
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert {"name": "DBT_TARGET", "value": "{{ var.value.get('transload_dbt_target', 'snowflake') }}"} in container[
         "env"
@@ -208,7 +208,8 @@ def test_dbt_has_the_volume_of_its_warehouse_where_there_is_one(claim: str) -> N
             one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one
         ]
         mounted = [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]]
-        assert (claims, mounted) == (([claim], ["/tmp", "/warehouse"]) if claim else ([], ["/tmp"]))
+        always = ["/tmp", "/run/secrets/transload"]
+        assert (claims, mounted) == (([claim], [*always, "/warehouse"]) if claim else ([], always))
 
 
 @pytest.mark.parametrize("environment", CLUSTERS)

@@ -75,6 +75,16 @@ def test_a_model_names_its_fields_types_and_columns(tmp_path: Path) -> None:
     assert "primary_key: {arguments: {columns: [customer_id, flag]}}" in written["_staging.yml"]
 
 
+def test_a_stream_with_a_reserved_name_has_another_table(tmp_path: Path) -> None:
+    """Without quotes no engine takes a table called group; Snowflake's grammar is what found it."""
+    streams = {name: stream({"id": "integer"}, "id") for name in ("group", "order", "2fa", "team")}
+    assert generate(tmp_path, streams=streams).returncode == 0
+    written = contents(tmp_path)
+    tables = [line.split()[1] for line in written["_sources.yml"].splitlines() if "identifier:" in line]
+    assert tables == ["pestroutes_2fa", "pestroutes_group", "pestroutes_order", "team"]
+    assert "stg_pestroutes__group.sql" in written
+
+
 def test_guarantees_become_tests(tmp_path: Path) -> None:
     (tmp_path / "pestroutes").mkdir()
     (tmp_path / "pestroutes" / "guarantees.toml").write_text(

@@ -24,8 +24,8 @@ def test_lost_lines_are_named_and_nothing_is_built_on_them(project: Project, lak
     outcome = build(project, lake, database)
 
     assert not outcome.success
-    expected = f"pestroutes.customer, load {hurt['load_id']}: its commit record says 2 records, the warehouse reads 1"
-    assert expected in outcome.text
+    expected = f"pestroutes.customer, load {hurt['load_id']}, part-00001.json.gz: its commit record says 1 records,"
+    assert f"{expected} the warehouse reads 0" in outcome.text
     assert f"load {whole['load_id']}" not in outcome.text
     assert query(database, "select count(*) from staging.stg_pestroutes__customer") == [(4,)]
 

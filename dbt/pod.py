@@ -1,0 +1,227 @@
+"""What the pod of dbt does for one source: stage, build, test; and what comes back of it.
+
+    python dbt/pod.py source pestroutes [--json]     everything of one source
+    python dbt/pod.py build --select ...             any other command is dbt's own
+
+Staged first is what was committed since the last time, so that a failure there has a name of its own. Then `dbt build` counts
+every new load against its commit record, builds what hangs on the source and tests it. A later attempt of the same run
+(TRANSLOAD_RUN, TRANSLOAD_ATTEMPT) stages and reconciles again, and goes on with `dbt retry` where the one before stopped.
+
+The log goes to stderr. The summary is one JSON object: on stdout with --json, and at /dev/termination-log where that exists.
+`run_results.json` goes to {lake}/_dbt/{source}/{dag}/{run}/. The exit code is dbt's: 0, 1 where nodes failed, 2 where dbt could
+not do its work.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TERMINATION_LOG = Path("/dev/termination-log")
+LARGEST_SUMMARY = 4096  # of bytes, that Kubernetes keeps of a termination message
+FAILED = ("error", "fail", "runtime error", "partial success")
+PROJECT = Path(__file__).parent
+RESULTS = "run_results.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """Which attempt of which run this is, and where its results are kept.
+
+    Args:
+        kept: the address of `run_results.json` in the lake; None for a run without a name.
+        number: from 1.
+    """
+
+    kept: str | None
+    number: int
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str], source: str) -> Attempt:
+        """As the environment says."""
+        run = environ.get("TRANSLOAD_RUN")
+        if not run:
+            return cls(None, 1)
+        lake = environ.get("TRANSLOAD_DESTINATION", "./lake").rstrip("/")
+        words = (source, environ.get("TRANSLOAD_DAG", "by-hand"), run)
+        folder = "/".join(re.sub(r"[^A-Za-z0-9_.-]+", "-", word) for word in words)
+        return cls(f"{lake}/_dbt/{folder}/run_results.json", int(environ.get("TRANSLOAD_ATTEMPT") or 1))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs what is asked for; returns the exit code."""
+    if arguments[:1] != ["source"] and "-h" not in arguments and "--help" not in arguments:
+        os.execvp("dbt", ["dbt", *arguments])  # noqa: S606, S607 - dbt itself, by the PATH as anybody has it
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=["source"])
+    parser.add_argument("source", help="the source's name")
+    parser.add_argument("--select", help="what to build instead of all that hangs on the source, as dbt reads it")
+    parser.add_argument("--json", action="store_true", help="the summary on stdout")
+    options = parser.parse_args(arguments)
+    _use_dbts_python()
+
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # dbt logs to stdout
+    select = options.select or f"source:{options.source}+"
+    summary = build_source(installed(), options.source, select, Attempt.of(os.environ, options.source))
+    text = shortened(summary)
+    if TERMINATION_LOG.exists():
+        TERMINATION_LOG.write_text(text, encoding="utf-8")
+    if options.json:
+        print(text, file=answers, flush=True)
+    return int(summary["exit_code"])
+
+
+def _use_dbts_python() -> None:
+    """Begins anew with the Python that dbt on the PATH is installed for, if it is another one."""
+    dbt = shutil.which("dbt")
+    if dbt is None:
+        sys.exit("no command 'dbt' on PATH: install it, or put its environment on PATH")
+    python = Path(dbt).resolve().parent / "python"
+    if python.exists() and Path(sys.prefix) != python.parent.parent:
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - the same program
+
+
+@dataclass
+class Dbt:
+    """dbt in this process. The project is parsed once.
+
+    Args:
+        folder: where dbt writes (its target path).
+        options: what is added to every command.
+    """
+
+    folder: Path
+    options: Sequence[str] = ()
+    manifest: Any = None
+
+    def __call__(self, *arguments: str) -> tuple[int, str | None, list[Any]]:
+        """One command: its exit code, why dbt could not do its work, and the results of its nodes."""
+        if self.manifest is None:
+            outcome = self._invoke("parse")
+            if not outcome.success:
+                return 2, str(outcome.exception), []
+            self.manifest = outcome.result
+        outcome = self._invoke(*arguments)
+        results = list(getattr(outcome.result, "results", None) or [])
+        failed = [one for one in results if str(one.status) in FAILED]
+        why = str(outcome.exception) if outcome.exception else None
+        if not outcome.success and arguments[0] == "run-operation" and failed:
+            why = failed[0].message
+        code = 0 if outcome.success else 1 if failed and not why else 2
+        return code, why or (f"dbt {arguments[0]} failed, its log says why" if code == 2 else None), results
+
+    def _invoke(self, *arguments: str) -> Any:
+        from dbt.cli.main import dbtRunner  # it takes seconds to import
+
+        return dbtRunner(self.manifest).invoke([*arguments, "--target-path", str(self.folder), *self.options])
+
+
+def installed() -> Dbt:
+    """dbt as the environment has it."""
+    profiles = os.environ.get("DBT_PROFILES_DIR", str(PROJECT))
+    folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
+    return Dbt(folder, ["--project-dir", str(PROJECT), "--profiles-dir", profiles])
+
+
+def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[str, Any]:
+    """Stages, builds and tests; returns the summary."""
+    began = time.monotonic()
+    command = "stage"
+    code, error, _ = dbt("run-operation", "stage_external_sources", "--args", json.dumps({"select": source}))
+    nodes: list[Any] = []
+    if code == 0:
+        os.environ["TRANSLOAD_STAGED"] = "1"  # the hook before each of the builds need not do it again
+        earlier = earlier_results(attempt, dbt.folder)
+        command = "retry" if earlier else "build"
+        code, error, nodes = (
+            retry(dbt, source, earlier) if earlier else dbt("build", "--select", *select.split(), "transload_loads")
+        )
+        keep(attempt, dbt.folder)
+    failed = [
+        {"node": one.node.name, "status": str(one.status), "message": one_line(one.message)}
+        for one in nodes
+        if str(one.status) in FAILED
+    ]
+    return {
+        "format": 1,
+        "source": source,
+        "command": command,
+        "attempt": attempt.number,
+        "exit_code": code,
+        "error": one_line(error) if error else None,
+        "seconds": round(time.monotonic() - began, 1),
+        "nodes": dict(sorted(Counter(str(one.status) for one in nodes).items())),
+        "failed": failed,
+        "run_results": attempt.kept if command != "stage" else None,
+        "truncated": False,
+    }
+
+
+def retry(dbt: Dbt, source: str, earlier: Path) -> tuple[int, str | None, list[Any]]:
+    """Goes on where an attempt stopped, if what was committed meanwhile is whole: its tests passed before that was there.
+
+    That look writes results too; those of the attempt before are kept elsewhere, and are what is gone on from.
+    """
+    code, error, nodes = dbt("test", "--select", f"source:{source},test_name:reconciled")
+    if code:
+        (dbt.folder / RESULTS).write_bytes((earlier / RESULTS).read_bytes())
+        return code, error, nodes
+    return dbt("retry", "--state", str(earlier))
+
+
+def _store(address: str) -> tuple[Any, str]:
+    """A file system, and the path in it."""
+    import fsspec
+
+    endpoint = os.environ.get("TRANSLOAD_ENDPOINT_URL") or None
+    return fsspec.core.url_to_fs(address, **({"endpoint_url": endpoint} if address.startswith("s3://") else {}))  # type: ignore[no-any-return]
+
+
+def earlier_results(attempt: Attempt, folder: Path) -> Path | None:
+    """The folder with the results of the attempt before this one; None for a first attempt or one that came to no results."""
+    if attempt.kept is None or attempt.number == 1:
+        return None
+    files, path = _store(attempt.kept)
+    if not files.exists(path):
+        return None
+    earlier = folder / "earlier"
+    earlier.mkdir(parents=True, exist_ok=True)
+    (earlier / RESULTS).write_bytes(files.cat_file(path))
+    return earlier
+
+
+def keep(attempt: Attempt, folder: Path) -> None:
+    """Puts the results into the lake. What dbt wrote last is what a retry goes on from."""
+    written = folder / RESULTS
+    if attempt.kept is None or not written.exists():
+        return
+    files, path = _store(attempt.kept)
+    files.makedirs(path.rpartition("/")[0], exist_ok=True)
+    files.pipe_file(path, written.read_bytes())
+
+
+def one_line(text: str | None) -> str:
+    """A message as a summary has it."""
+    return " ".join((text or "").split())[:300]
+
+
+def shortened(summary: dict[str, Any]) -> str:
+    """The summary as JSON in at most 4,096 bytes: failed nodes are left out from the end, which `truncated` says."""
+    while len(text := json.dumps(summary, ensure_ascii=False, separators=(",", ":")).encode()) > LARGEST_SUMMARY:
+        summary = {**summary, "failed": summary["failed"][:-1], "truncated": True}
+    return text.decode()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,78 @@
+"""What becomes of a dbt run: its summary is the task's XCom, and what failed is named where people look."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowException
+
+from common.build import Build
+from common.notifications import FailureNotifier
+from common.operators import DbtOperator
+from common.outcome import Outcome
+from common.settings import load
+
+FAILED = [{"node": f"node_{number}", "status": "fail", "message": f"Got {number} results"} for number in range(1, 6)]
+
+
+def summary(**changes: Any) -> dict[str, Any]:
+    return {
+        "format": 1, "source": "pestroutes", "command": "build", "exit_code": 0, "error": None, "failed": [],
+        "nodes": {"success": 3}, "truncated": False, "run_results": None,
+        **changes,
+    }
+
+
+def run(monkeypatch: pytest.MonkeyPatch, code: int, text: str) -> tuple[MagicMock, MagicMock]:
+    """What a task does whose dbt ended so: its instance, and the log of its operator."""
+    operator = DbtOperator(
+        task_id="dbt", source="pestroutes", select="s", platform=load({"TRANSLOAD_ENVIRONMENT": "local"})
+    )
+    ti, log = MagicMock(), MagicMock()
+    monkeypatch.setattr(operator, "run_command", lambda context: Outcome(code, text))
+    monkeypatch.setattr(DbtOperator, "log", log)
+    operator.execute({"ti": ti})  # type: ignore[typeddict-item]
+    return ti, log
+
+
+def test_the_summary_is_the_tasks_xcom(monkeypatch: pytest.MonkeyPatch) -> None:
+    ti, _ = run(monkeypatch, 0, json.dumps(summary()))
+    ti.xcom_push.assert_called_once_with(key="return_value", value=summary())
+
+
+def test_failed_nodes_are_named_in_the_error_and_each_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = MagicMock()
+    monkeypatch.setattr(DbtOperator, "log", log)
+    text = json.dumps(summary(exit_code=1, failed=FAILED, nodes={"fail": 5, "skipped": 9}))
+    with pytest.raises(AirflowException, match=r"^dbt build: node_1, node_2, node_3 and 2 more failed$") as caught:
+        run(monkeypatch, 1, text)
+    ti = MagicMock(dag_id="d", task_id="dbt", try_number=1)
+    message = FailureNotifier().message({"ti": ti, "run_id": "r", "exception": caught.value})
+    assert message.endswith("dbt build: node_1, node_2, node_3 and 2 more failed")
+    assert Build(json.loads(text)).lines()[0] == "fail: node_1: Got 1 results"
+
+
+def test_why_dbt_could_not_work_is_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = json.dumps(summary(command="stage", exit_code=2, error="Commit record of format 2", nodes={}))
+    with pytest.raises(AirflowException, match=r"^dbt stage: Commit record of format 2$"):
+        run(monkeypatch, 2, text)
+
+
+@pytest.mark.parametrize("text", ["", "Killed", "[]", '{"format": 2}', '{"format": 1, "failed": [{}], "nodes": {}}'])
+def test_without_a_summary_the_exit_code_is_all_there_is_to_say(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    with pytest.raises(AirflowException, match=r"^dbt: exit code 137$"):
+        run(monkeypatch, 137, text)
+
+
+def test_a_pod_has_snowflakes_key_as_a_file_and_knows_its_run() -> None:
+    platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
+    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
+    pod = operator.build_pod_request_obj()
+    environment = {one.name: one.value for one in pod.spec.containers[0].env}
+    assert environment["SNOWFLAKE_PRIVATE_KEY_FILE"] == "/run/secrets/transload/private_key.p8"
+    assert environment["TRANSLOAD_ATTEMPT"] == "{{ ti.try_number }}"
+    volume = next(one for one in pod.spec.volumes if one.name == "key")
+    assert (volume.secret.secret_name, volume.secret.optional) == ("transload-dbt-key", True)

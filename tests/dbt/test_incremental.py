@@ -1,0 +1,59 @@
+"""An incremental staging model is at every moment what a full one would be, and reads only what is new to it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dbt_harness import FixtureLake, Project, query
+
+MODEL = "model.transload.stg_pestroutes__customer"
+SELECT = ("--select", "stg_pestroutes__customer", "--exclude", "resource_type:unit_test")
+ROWS = "select customer_id, fname, _load_id, _record::varchar from staging.stg_pestroutes__customer order by all"
+
+
+def customer(key: int, day: int, name: str) -> dict[str, str]:
+    return {"customerID": str(key), "dateUpdated": f"2026-01-{day:02d} 12:00:00", "fname": name}
+
+
+@pytest.mark.timeout(900)  # a dozen builds: a busy machine needs longer
+def test_it_is_what_a_full_build_would_be(
+    project: Project, lake: FixtureLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = project.manifest.nodes[MODEL].config
+    (tmp_path / "full").mkdir()
+    kept, full = tmp_path / "warehouse.duckdb", tmp_path / "full" / "warehouse.duckdb"
+
+    def rows() -> list[tuple[object, ...]]:
+        for database, materialized in ((full, "table"), (kept, "incremental")):
+            monkeypatch.setattr(config, "materialized", materialized)
+            built = project.run("run", *SELECT, lake=lake.root, database=database)
+            assert built.success, built.text
+        assert query(kept, ROWS) == query(full, ROWS)
+        return [row[:2] for row in query(kept, ROWS)]
+
+    base = lake.load("customer", [customer(key, 20, "base") for key in (1, 2, 3)], mode="full")
+    assert rows() == [(1, "base"), (2, "base"), (3, "base")]
+
+    lake.load("customer", [customer(2, 19, "older"), customer(3, 20, "same"), customer(4, 21, "new")], parts=2)
+    assert rows() == [(1, "base"), (2, "base"), (3, "same"), (4, "new")]
+    # What was taken in before is not read again.
+    lake.part(base).rename(tmp_path / "away")
+    lake.part(base).write_bytes((tmp_path / "away").read_bytes()[:100])
+    lake.load("customer", [customer(4, 22, "newer")])
+    monkeypatch.setattr(config, "materialized", "incremental")
+    assert project.run("run", *SELECT, lake=lake.root, database=kept).success
+    (tmp_path / "away").rename(lake.part(base))
+    assert rows()[3] == (4, "newer")
+
+    # A load without records, and a window that is committed again with less in it: what it had said before is gone.
+    lake.load("customer", [])
+    lake.load("customer", [customer(5, 23, "early"), customer(1, 23, "early")], window="again")
+    assert (rows()[0], rows()[4]) == ((1, "early"), (5, "early"))
+    lake.load("customer", [customer(1, 24, "late")], window="again")
+    assert rows() == [(1, "late"), (2, "base"), (3, "same"), (4, "newer")]
+
+    # Deletions come with a full load.
+    lake.load("customer", [customer(2, 25, "left")], mode="full")
+    assert rows() == [(2, "left")]
+    assert query(kept, "select count(*) from transload.applied_loads") == [(1,)]

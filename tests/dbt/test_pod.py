@@ -1,0 +1,106 @@
+"""What the pod of dbt does with one source, and what it says of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from dbt_harness import PROJECT, FixtureLake, Project
+
+sys.path.append(str(PROJECT))
+
+from pod import Attempt, Dbt, build_source, shortened
+
+SELECT = "+stg_pestroutes__customer,source:pestroutes+"
+CUSTOMERS = [{"customerID": "1"}, {"customerID": "2"}]
+
+
+@pytest.fixture
+def dbt(project: Project, lake: FixtureLake, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dbt:
+    """dbt over the lake, with nothing built yet."""
+    monkeypatch.setenv("TRANSLOAD_DESTINATION", str(lake.root))
+    monkeypatch.setenv("TRANSLOAD_DUCKDB_PATH", str(database))
+    monkeypatch.setenv("TRANSLOAD_STAGED", "")
+    folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--log-path", str(tmp_path)]
+    return Dbt(tmp_path / "target", ["--quiet", *folders, "--indirect-selection=cautious"], project.manifest)
+
+
+def attempt(number: int, lake: FixtureLake) -> Attempt:
+    return Attempt.of(
+        {
+            "TRANSLOAD_DESTINATION": str(lake.root),
+            "TRANSLOAD_DAG": "pestroutes_daily",
+            "TRANSLOAD_RUN": "scheduled__2026-01-31T00:00:00+00:00",
+            "TRANSLOAD_ATTEMPT": str(number),
+        },
+        "pestroutes",
+    )
+
+
+@pytest.mark.timeout(900)  # many dbt commands: a busy machine needs longer
+def test_a_retry_goes_on_where_the_attempt_before_stopped(
+    dbt: Dbt, lake: FixtureLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hurt = lake.load("customer", CUSTOMERS, parts=2)
+    whole = lake.part(hurt, 1).read_bytes()
+    lake.part(hurt, 1).write_bytes(gzip.compress(b""))
+
+    first = build_source(dbt, "pestroutes", SELECT, attempt(1, lake))
+
+    assert (first["command"], first["exit_code"], first["error"]) == ("build", 1, None)
+    assert [(one["node"], one["status"]) for one in first["failed"]] == [
+        ("source_reconciled_pestroutes_customer_pestroutes__customer", "fail")
+    ]
+    assert first["nodes"]["skipped"] >= 1
+    kept = lake.root / "_dbt/pestroutes/pestroutes_daily/scheduled__2026-01-31T00-00-00-00-00/run_results.json"
+    assert first["run_results"] == str(kept)
+    assert json.loads(kept.read_text())["args"]["which"] == "build"
+
+    # Nothing is built while the load is not whole, on a retry either.
+    monkeypatch.setenv("TRANSLOAD_STAGED", "")
+    second = build_source(dbt, "pestroutes", SELECT, attempt(2, lake))
+    assert (second["command"], second["exit_code"]) == ("retry", 1)
+
+    lake.part(hurt, 1).write_bytes(whole)
+    monkeypatch.setenv("TRANSLOAD_STAGED", "")
+    third = build_source(dbt, "pestroutes", SELECT, attempt(3, lake))
+    assert (third["command"], third["exit_code"], third["failed"]) == ("retry", 0, [])
+    done = {one["unique_id"] for one in json.loads(kept.read_text())["results"]}
+    assert "model.transload.stg_pestroutes__customer" in done
+
+
+def test_what_staging_stops_at_is_the_error(dbt: Dbt, lake: FixtureLake) -> None:
+    path = lake.commit("customer", "w.json", lake.load("customer", CUSTOMERS))
+    path.write_text('{"format": 2}')
+
+    summary = build_source(dbt, "pestroutes", SELECT, attempt(1, lake))
+
+    assert (summary["command"], summary["exit_code"], summary["nodes"]) == ("stage", 2, {})
+    assert "Commit record of format 2" in summary["error"]
+    assert not (lake.root / "_dbt").exists()
+
+
+def test_a_run_without_a_name_keeps_nothing() -> None:
+    assert Attempt.of({"TRANSLOAD_ATTEMPT": "3"}, "pestroutes") == Attempt(None, 1)
+
+
+def test_the_summary_fits_into_a_termination_message() -> None:
+    failed = [{"node": f"node_{number}", "status": "error", "message": "ü" * 300} for number in range(50)]
+    text = shortened({"format": 1, "failed": failed, "truncated": False})
+    assert len(text.encode()) <= 4096
+    summary = json.loads(text)
+    assert summary["truncated"]
+    assert summary["failed"] == failed[: len(summary["failed"])] != []
+
+
+def test_every_other_command_is_dbts_own(tmp_path: Path) -> None:
+    dbt = tmp_path / "dbt"
+    dbt.write_text('#!/bin/sh\necho "dbt $*"\n')
+    dbt.chmod(0o755)
+    command = [sys.executable, str(PROJECT / "pod.py"), "build", "--select", "x"]
+    done = subprocess.run(command, env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=True)
+    assert done.stdout == "dbt build --select x\n"
