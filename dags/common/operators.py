@@ -9,14 +9,17 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
+from airflow.providers.cncf.kubernetes.kubernetes_helper_functions import generic_api_retry
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodNotFoundException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
-    AirflowSkipException,
     Asset,
     Context,
 )
+from airflow.providers.standard.operators.branch import BaseBranchOperator
+from kubernetes.client import ApiException
 from kubernetes.client import models as k8s
 
 from common import pods, runners, settings
@@ -43,11 +46,14 @@ class PlatformOperator(KubernetesPodOperator):
     """One command of one image, run as the environment's runner has it; subclasses say which, and what its end means.
 
     In the cluster the image's entry point is the command. A pod is never relied on once it ended: it is deleted,
-    and what it said is read from its termination message.
+    and what it said is read from its termination message. Where the platform is deferrable, the triggerer waits for the
+    pod, and `execute` is run a second time when it ended: what an end means is decided in one place.
     """
 
     # What has templates, and no more: every field is rendered for each task, kept in the database and shown in the UI.
-    template_fields: Sequence[str] = ("namespace", "image", "arguments", "env_vars", "destination", "endpoint_url")
+    template_fields: Sequence[str] = (
+        *("namespace", "image", "arguments", "env_vars", "destination", "endpoint_url", "placement", "deferrable"),
+    )
 
     stdout_is_log = False
     cwd: Any = None
@@ -69,14 +75,19 @@ class PlatformOperator(KubernetesPodOperator):
         self.source = source
         self.destination = self.platform.destination
         self.endpoint_url = self.platform.endpoint_url
+        self.placement = dict(self.platform.placement)
         self._runner: runners.ProcessRunner | None = None
-        self._outcome = Outcome(None)
+        self._outcome: Outcome | None = None
+        self._event: dict[str, Any] | None = None
+        self._watching = self._pod_made = False
         kwargs.setdefault("retries", self.platform.retries)
         kwargs.setdefault("retry_delay", self.platform.retry_delay)
         kwargs.setdefault("max_retry_delay", self.platform.max_retry_delay)
         kwargs.setdefault("retry_exponential_backoff", 2)
         kwargs.setdefault("execution_timeout", settings.SIZES[size].timeout)
-        kwargs["labels"] = {"app": "transload", "source": source, **kwargs.get("labels", {})}
+        # With the environment, two Airflows that launch into one namespace find each its own pods.
+        labels = {"app": "transload", "environment": self.platform.environment, "source": source}
+        kwargs["labels"] = {**labels, **kwargs.get("labels", {})}
         super().__init__(
             name=pod_name.lower().replace("_", "-"),
             namespace=self.platform.namespace,
@@ -94,7 +105,7 @@ class PlatformOperator(KubernetesPodOperator):
             log_events_on_startup=False,
             startup_timeout_seconds=600,
             annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
-            deferrable=False,
+            deferrable=self.platform.deferrable,
             do_xcom_push=False,
             **kwargs,
         )
@@ -103,20 +114,80 @@ class PlatformOperator(KubernetesPodOperator):
         self.params = type(self.params)()
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """Returns the pod, without the arguments and variables that came out empty when they were rendered."""
+        """Returns the pod in its place, without the arguments and variables that came out empty when rendered."""
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        pods.place(pod.spec, self.placement)
         container = pod.spec.containers[0]
         container.args = [argument for argument in container.args if argument]
         container.env = [variable for variable in container.env or () if variable.value or variable.value_from]
         return pod
 
     def run_command(self, context: Context) -> Outcome:
-        """Runs the command to its end, wherever this environment runs commands, and returns how it ended."""
+        """Runs the command to its end, wherever this environment runs commands, and returns how it ended.
+
+        A pod that went away, or that ended without anybody seeing how, has no exit code. Raises what came in between
+        while the pod was still there, or was never made.
+        """
         if self.platform.runner != "kubernetes":
             return self._run_locally()
-        self._outcome = Outcome(None)
-        super().execute(context)
-        return self._outcome
+        self._outcome, self._watching = None, True
+        try:
+            if self._event is not None:
+                self._pod_made = True
+                super().trigger_reentry(context, self._event)
+            else:
+                self.deferrable = _switch("transload_deferrable", self.deferrable)
+                super().execute(context)
+        except pods.PlacementError as error:
+            raise AirflowFailException(str(error)) from None
+        except (AirflowException, ApiException) as error:
+            if self._outcome is None and not (self._pod_made and _is_gone(error)):
+                raise
+            self.log.info("The pod has ended: %s", error)
+        finally:
+            self._watching = False
+        return self._outcome or Outcome(None)
+
+    def trigger_reentry(self, context: Context, event: dict[str, Any]) -> None:
+        """Goes on where the task was deferred: the triggerer says that the pod ended, or that time is up."""
+        if self._watching:  # the pod had ended before the triggerer was asked to wait
+            super().trigger_reentry(context, event)
+        else:
+            self._event = event
+            self.execute(context)
+
+    @generic_api_retry
+    def find_pod(self, namespace: str, context: Context, *, exclude_checked: bool = True) -> k8s.V1Pod | None:
+        """Returns this task's pod of this run, whichever attempt made it, or None.
+
+        One that is being deleted is not it any more. Of several, which an attempt left that was taken for dead, the
+        newest is, and the others are deleted: it has taken the window over from them anyway.
+        """
+        labels = self._build_find_pod_label_selector(context, exclude_checked=exclude_checked)
+        found = self.client.list_namespaced_pod(namespace=namespace, label_selector=labels).items
+        found = sorted((p for p in found if not pods.is_leaving(p)), key=lambda p: p.metadata.creation_timestamp)
+        for pod in found[:-1]:
+            self.log.warning("Deleting pod %s: a newer one does the same", pod.metadata.name)
+            self.pod_manager.delete_pod(pod)
+        return found[-1] if found else None
+
+    def get_or_create_pod(self, pod_request_obj: k8s.V1Pod, context: Context) -> k8s.V1Pod:
+        """Returns the pod of an earlier attempt that still works or has done its work, else a new one."""
+        pod = self.find_pod(pod_request_obj.metadata.namespace, context=context)
+        if pod is not None and pod.status.phase != "Failed":
+            self.log.info("Taking up pod %s of an earlier attempt (%s)", pod.metadata.name, pod.status.phase)
+            self._pod_made = True
+            return pod
+        if pod is not None:
+            self.pod_manager.delete_pod(pod)
+        # Known before it is made, so that a kill in between deletes it; and if that came too early, then now.
+        self.pod = pod_request_obj
+        created = self.pod_manager.create_pod(pod=pod_request_obj)
+        self._pod_made = True
+        if self._killed:
+            self.pod_manager.delete_pod(created)
+            raise AirflowException("killed while its pod was made")
+        return created
 
     def cleanup(
         self,
@@ -126,7 +197,9 @@ class PlatformOperator(KubernetesPodOperator):
         context: Context | None = None,
     ) -> None:
         """Keeps how the container ended and deletes the pod. That it failed is no exception yet: its code decides."""
-        self._outcome = pods.container_outcome(remote_pod, self.base_container_name)
+        outcome = pods.container_outcome(remote_pod, self.base_container_name)
+        if outcome.exit_code is not None or (remote_pod is not None and pods.has_ended(remote_pod)):
+            self._outcome = outcome
         with suppress(AirflowException):
             super().cleanup(pod, remote_pod, xcom_result, context)
 
@@ -167,7 +240,7 @@ class ExtractOperator(PlatformOperator):
     """Extracts one stream up to the end of the data interval, and succeeds when the commit record is in the lake.
 
     The window begins where the commit records say, so a missed or failed schedule leaves no gap. A run's parameters
-    `since`, `until` and `streams` make it a backfill. Fails at once on exit codes that no retry helps, comes back
+    `since` and `until` make it a backfill. Fails at once on exit codes that no retry helps, comes back
     without using up a retry when the source said when, and returns the load's figures as XCom.
     """
 
@@ -203,9 +276,6 @@ class ExtractOperator(PlatformOperator):
 
     def execute(self, context: Context) -> None:
         """Runs the extractor and does what its end asks for, as `judge` says."""
-        chosen = context["params"].get("streams")
-        if chosen and self.stream not in chosen:
-            raise AirflowSkipException(f"{self.stream} is not among this run's streams")
         outcome = self.run_command(context)
         verdict = judge(outcome.exit_code, Summary.parse(outcome.text, self.stream))
         if verdict.action is Action.VERIFY:
@@ -254,6 +324,22 @@ class ExtractOperator(PlatformOperator):
         context["ti"].xcom_push(key="return_value", value=brief)
 
 
+class ChooseOperator(BaseBranchOperator):
+    """Skips the streams that a run does not ask for by its parameter `streams`; without one, none.
+
+    A task that is skipped here is never started: on a busy scheduler a start costs seconds, and a DAG has forty.
+    """
+
+    def choose_branch(self, context: Context) -> list[str]:
+        """Returns the tasks of this run. Raises AirflowFailException if it names no stream of this DAG."""
+        chosen = context["params"].get("streams")
+        streams = {task.stream: task.task_id for task in self.downstream_list if isinstance(task, ExtractOperator)}
+        found = [task_id for stream, task_id in streams.items() if not chosen or stream in chosen]
+        if not found:
+            raise AirflowFailException(f"none of {', '.join(chosen)} is a stream of this DAG")
+        return found
+
+
 class DbtOperator(PlatformOperator):
     """Builds the models of one source with `dbt build`, in a pod of the dbt image or with the dbt on PATH."""
 
@@ -282,8 +368,9 @@ class DbtOperator(PlatformOperator):
         )
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """Returns the pod, with the volume of DuckDB's file if there is one, where the image keeps that file."""
+        """Returns the pod, with its Secret's files, and with the volume of DuckDB's file if there is one."""
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        pods.mount_files(pod.spec, "transload-dbt-files")
         if self.warehouse_claim:
             claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=self.warehouse_claim)
             container = pod.spec.containers[0]
@@ -297,6 +384,18 @@ class DbtOperator(PlatformOperator):
         outcome = self.run_command(context)
         if outcome.exit_code != 0:
             raise AirflowException(f"dbt: exit code {outcome.exit_code}")
+
+
+def _is_gone(error: Exception) -> bool:
+    """Returns whether an error says that the pod is not there any more."""
+    return isinstance(error, PodNotFoundException) or (isinstance(error, ApiException) and error.status == 404)
+
+
+def _switch(variable: str, text: str) -> bool:
+    """Returns what a Variable of two words says. Raises AirflowFailException for any other word."""
+    if text.lower() not in ("true", "false"):
+        raise AirflowFailException(f"Variable {variable} is {text!r}: it must be true or false")
+    return text.lower() == "true"
 
 
 def _attempts_began(context: Context) -> datetime:

@@ -3,6 +3,8 @@
 The client's models cost 0.2 ms each to make, half the time of parsing a DAG file, so equal ones are made once.
 """
 
+import json
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -27,6 +29,51 @@ SECURITY = {
     ),
     "automount_service_account_token": False,
 }
+
+FILES = "/run/secrets/transload"  # where the files of a Secret are, for programs that take a key as a file only
+
+
+class PlacementError(ValueError):
+    """A Variable that says where pods go is not what Kubernetes takes; the message names it."""
+
+
+def place(spec: k8s.V1PodSpec, placement: Mapping[str, str]) -> None:
+    """Puts a pod where the platform's Variables say, as they came out when they were rendered.
+
+    Raises PlacementError for what is not JSON, or JSON of something else.
+    """
+    spec.node_selector = _parsed(placement, "node_selector", dict)
+    spec.tolerations = _parsed(placement, "tolerations", list)
+    spec.priority_class_name = placement.get("priority_class") or None
+
+
+def _parsed(placement: Mapping[str, str], name: str, kind: type) -> Any:
+    text = placement.get(name)
+    try:
+        found = json.loads(text) if text else kind()
+    except ValueError as error:
+        raise PlacementError(f"Variable transload_{name} is no JSON: {error}") from None
+    if not isinstance(found, kind):
+        raise PlacementError(f"Variable transload_{name} must be a JSON {'object' if kind is dict else 'list'}")
+    return found
+
+
+def mount_files(spec: k8s.V1PodSpec, secret: str) -> None:
+    """Shows the content of a Kubernetes Secret to the container as files, if there is such a Secret."""
+    source = k8s.V1SecretVolumeSource(secret_name=secret, optional=True, default_mode=0o440)
+    spec.volumes = [*spec.volumes, k8s.V1Volume(name="files", secret=source)]
+    mount = k8s.V1VolumeMount(name="files", mount_path=FILES, read_only=True)
+    spec.containers[0].volume_mounts = [*spec.containers[0].volume_mounts, mount]
+
+
+def is_leaving(pod: k8s.V1Pod) -> bool:
+    """Returns whether somebody has deleted the pod already: its end is a matter of seconds."""
+    return pod.metadata.deletion_timestamp is not None
+
+
+def has_ended(pod: k8s.V1Pod) -> bool:
+    """Returns whether nothing runs in the pod any more, nor will."""
+    return pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
 
 
 def container_outcome(pod: k8s.V1Pod | None, name: str) -> Outcome:

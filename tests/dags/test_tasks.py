@@ -62,7 +62,7 @@ if does.get("commit", "exit" not in does):
     (folder / f"full-{{end}}.json").write_text(json.dumps({{
         "format": 1, "source": "pestroutes", "stream": stream, "mode": "full", "window": f"full-{{end}}",
         "since": None,
-        "load_id": load_id, "started_at": now.isoformat(), "committed_at": now.isoformat(), "records": 3, "bytes": 30,
+        "load_id": load_id, "attempt": 1, "started_at": now.isoformat(), "committed_at": now.isoformat(), "records": 3, "bytes": 30,
         "quarantined": 0, "parts": []}}))
 if does.get("kill"):
     os.kill(os.getpid(), 9)
@@ -100,7 +100,7 @@ def play(
 
 
 def states(tasks: dict[str, Any]) -> dict[str, str]:
-    return {name: str(task.state) for name, task in tasks.items()}
+    return {name: str(task.state) for name, task in tasks.items() if name != "choose"}
 
 
 def xcoms(run: Any) -> dict[tuple[str, str], Any]:
