@@ -104,6 +104,7 @@ class PlatformOperator(KubernetesPodOperator):
             log_events_on_failure=True,
             log_events_on_startup=False,
             startup_timeout_seconds=600,
+            startup_check_interval_seconds=2,
             annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
             deferrable=self.platform.deferrable,
             do_xcom_push=False,
@@ -143,7 +144,7 @@ class PlatformOperator(KubernetesPodOperator):
         except (AirflowException, ApiException) as error:
             if self._outcome is None and not (self._pod_made and _is_gone(error)):
                 raise
-            self.log.info("The pod has ended: %s", error)
+            self.log.info("The pod has ended: %s", str(error).strip().rpartition("\n")[2])
         finally:
             self._watching = False
         return self._outcome or Outcome(None)
@@ -155,6 +156,11 @@ class PlatformOperator(KubernetesPodOperator):
         else:
             self._event = event
             self.execute(context)
+
+    def invoke_defer_method(self, last_log_time: Any = None, context: Context | None = None) -> None:
+        """Lets the triggerer wait, and reach Kubernetes as this process does: by itself it looks for a file only."""
+        self.in_cluster = self.hook.is_in_cluster
+        super().invoke_defer_method(last_log_time, context)
 
     @generic_api_retry
     def find_pod(self, namespace: str, context: Context, *, exclude_checked: bool = True) -> k8s.V1Pod | None:

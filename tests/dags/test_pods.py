@@ -323,8 +323,9 @@ class Cluster:
     def execute(self, **told: Any) -> None:
         context = self.context(**told)
         if self.deferred:
-            with pytest.raises(TaskDeferred):
+            with pytest.raises(TaskDeferred) as deferral:
                 self.task.execute(context)
+            assert deferral.value.trigger.in_cluster is True, "without a connection the triggerer looks for a file"
             self.operator().trigger_reentry(context, self.event)
         else:
             self.task.execute(context)

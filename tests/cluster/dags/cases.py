@@ -47,8 +47,9 @@ for name, stream in STREAMS.items():
             platform=replace(current(), deferrable="true" if name.endswith("_deferred") else "false"),
         )
         task.env_vars = [*task.env_vars, *(k8s.V1EnvVar(name=one, value=value) for one, value in variables.items())]
-        if name == "memory":
-            task.container_resources = k8s.V1ResourceRequirements(
-                requests={"cpu": "100m", "memory": "24Mi"}, limits={"cpu": "1", "memory": "24Mi"}
-            )
+        # Little is asked for, so that all find room on one node.
+        memory = "24Mi" if name == "memory" else "384Mi"
+        task.container_resources = k8s.V1ResourceRequirements(
+            requests={"cpu": "10m", "memory": "24Mi"}, limits={"cpu": "1", "memory": memory}
+        )
     globals()[dag_id] = dag
