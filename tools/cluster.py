@@ -23,6 +23,8 @@ from sandbox.client import Controls
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv-helm" / "bin"
 CHART = ROOT / "helm"
+# Helm 4, or as HELM says: helm3.
+HELM = os.environ.get("HELM", "helm")
 REGISTRY = os.environ.get("REGISTRY", "transload")
 # The sources that have an image: those with a lock.
 SOURCES = tuple(
@@ -37,7 +39,13 @@ ENDED = ("success", "failed")
 
 def run(program: str, *arguments: str, text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run helm or kubectl; unless ``check`` is false it must end well."""
-    done = subprocess.run([BIN / program, *arguments], input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [BIN / (HELM if program == "helm" else program), *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if check and done.returncode:
         raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-3000:]}")
     return done

@@ -32,6 +32,8 @@ STREAMS = {
     "refused": ("customerFlag", "customerID"),
     "quota": ("review", "feedbackID"),
     "memory": ("location", "locationID"),
+    "image": ("document", "uploadID"),
+    "lake": ("form", "formID"),
     "deleted": ("spot", "spotID"),
     "deleted_deferred": ("ticket", "ticketID"),
     "evicted": ("ticketItem", "itemID"),
@@ -49,9 +51,10 @@ FOR_A_WHILE = {"pieces": 45, "seconds": 2}
 LATER = ("scheduler", "scheduler_deferred")
 # What is held: the others end by themselves.
 HELD = dict.fromkeys(STREAMS, FOR_LONG) | dict.fromkeys(("two", *LATER), FOR_A_WHILE)
-for _ended in ("success_deferred", "refused", "quota", "memory"):
+for _ended in ("success_deferred", "refused", "quota", "memory", "image", "lake"):
     del HELD[_ended]
 HELD["success"] = FOR_A_WHILE
+HELD["two"] = {"pieces": 75, "seconds": 2}
 
 
 @dataclass
@@ -331,11 +334,20 @@ def test_an_exhausted_quota_comes_back_when_the_vendor_says(cases: Cases) -> Non
     cases.nothing_runs("quota")
 
 
-def test_a_pod_without_enough_memory_says_so(cases: Cases) -> None:
-    cases.settled("memory", "failed")
-    assert "OOMKilled" in cases.log("memory")
-    cases.nothing_runs("memory")
-    assert cases.commit("memory") is None
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("memory", "OOMKilled"),
+        ("image", r"Failed to pull image .*nowhere/pestroutes:0|ErrImagePull"),
+        ("lake", r"exit code 69, .*http://127\.0\.0\.1:9"),
+    ],
+)
+def test_what_a_person_must_mend_is_said_in_the_log(cases: Cases, name: str, seen: str) -> None:
+    """docs/runbook.md explains these words."""
+    cases.settled(name, "failed")
+    assert re.search(seen, cases.log(name)), cases.log(name)
+    cases.nothing_runs(name)
+    assert cases.commit(name) is None
 
 
 @pytest.mark.parametrize("name", ["failed", "failed_deferred", "succeeded", "succeeded_deferred"])

@@ -276,7 +276,10 @@ class Cluster:
         self.manager.await_pod_completion.return_value = self.pod
         self.manager.read_pod.return_value = self.pod
         self.client = MagicMock()
-        self.client.list_namespaced_pod.side_effect = lambda **_: MagicMock(items=list(self.there))
+        self.ended: list[k8s.V1Pod] = []  # of any task
+        self.client.list_namespaced_pod.side_effect = lambda **asked: MagicMock(
+            items=list(self.ended if "field_selector" in asked else self.there)
+        )
         self.hook = MagicMock(is_in_cluster=True)
         self.hook.get_pod.return_value = self.pod
         self.event = {"status": "failed" if code else "success", "message": "as told", "name": "pod", "namespace": "n"}
@@ -565,6 +568,22 @@ def test_of_two_pods_the_newer_is_watched_and_the_other_deleted(waiting: Callabl
     deleted = [call.args[0].metadata.name for call in run.manager.delete_pod.call_args_list]
     assert deleted[0] == "older"
     assert not run.manager.create_pod.called
+
+
+def test_pods_that_ended_long_ago_are_deleted_whoever_left_them(waiting: Callable[..., Cluster], commit: Any) -> None:
+    commit(load_id=LOAD_ID)
+    run = waiting(0, SUMMARY)
+    long_ago, lately = (datetime.now(UTC) - timedelta(hours=hours) for hours in (25, 23))
+    run.ended = [a_pod(f"begun then, {name}", "Succeeded") for name in ("old", "new", "evicted")]
+    for pod, end in zip(run.ended[:2], (long_ago, lately), strict=True):
+        terminated = k8s.V1ContainerStateTerminated(exit_code=0, finished_at=end)
+        pod.status.container_statuses = [SimpleNamespace(state=k8s.V1ContainerState(terminated=terminated))]
+    for pod in run.ended:
+        pod.metadata.creation_timestamp = long_ago
+    run.client.delete_namespaced_pod.side_effect = ApiException(status=404)  # somebody else was faster
+    run.execute()
+    deleted = [call.args for call in run.client.delete_namespaced_pod.call_args_list]
+    assert deleted == [("begun then, old", "n"), ("begun then, evicted", "n")]
 
 
 def test_a_pod_that_ended_before_anybody_waited_is_judged_once(lake: Path, commit: Any) -> None:
