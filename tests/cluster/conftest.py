@@ -26,6 +26,8 @@ def installed() -> Iterator[Installation]:
     airflow = {
         "dags": {CASES.name: CASES.read_text()},
         "scheduler": {"parallelism": 16},
+        # The vendors' limits are no matter here, and time is.
+        "pools": {"pestroutes": {"slots": 4}, "marketo": {"slots": 4}},
         # Five minutes otherwise, after which a task is missed whose scheduler died.
         "env": {"AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "60"},
     }

@@ -109,7 +109,7 @@ def test_an_upgrade_during_an_extraction_loses_nothing(installed: Installation, 
     """Every part of Airflow is replaced, and the image of the extractor, while a pod waits for a slow vendor."""
     before = {load["load_id"] for load in installed.loads("pestroutes")}
     with forwarded(installed.namespace, f"{installed.release}-demo-pestroutes", 8800) as url:
-        slow = {"match": {"entity": "customer", "action": "get"}, "times": 1, "pieces": 60, "seconds": 2.5}
+        slow = {"match": {"entity": "customer", "action": "get"}, "times": 1, "pieces": 60, "seconds": 2}
         Controls(f"{url}/_sandbox").faults({"fault": "slow_drip", **slow})
     with installed.airflow() as airflow:
         dag = airflow.whole_dags()["pestroutes"]
@@ -126,7 +126,7 @@ def test_an_upgrade_during_an_extraction_loses_nothing(installed: Installation, 
         **installed.values,
         "airflow": {
             **installed.values["airflow"],
-            "pools": {"pestroutes": {"slots": 3}},
+            "pools": {"pestroutes": {"slots": 3}, "marketo": {"slots": 4}},
             "variables": {"transload_greeting": "hello"},
         },
     }
@@ -158,7 +158,7 @@ def test_a_rollback_leads_back(installed: Installation, kept: dict[str, Any]) ->
     ended = installed.test()
     assert ended.returncode == 0, ended.stdout + ended.stderr
     with installed.airflow() as airflow:
-        assert airflow.ask("/pools/pestroutes")["slots"] == 2
+        assert airflow.ask("/pools/pestroutes")["slots"] == 4
         assert "success" in airflow.states(airflow.whole_dags()["pestroutes"]).values()
     assert {name: installed.secret(name) for name in kept} == kept
 
