@@ -18,9 +18,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from sandbox.client import Controls
+
 ROOT = Path(__file__).parents[1]
 BIN = ROOT / ".venv-helm" / "bin"
 CHART = ROOT / "helm"
+# Helm 4, or as HELM says: helm3.
+HELM = os.environ.get("HELM", "helm")
 REGISTRY = os.environ.get("REGISTRY", "transload")
 # The sources that have an image: those with a lock.
 SOURCES = tuple(
@@ -35,7 +39,13 @@ ENDED = ("success", "failed")
 
 def run(program: str, *arguments: str, text: str | None = None, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run helm or kubectl; unless ``check`` is false it must end well."""
-    done = subprocess.run([BIN / program, *arguments], input=text, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [BIN / (HELM if program == "helm" else program), *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if check and done.returncode:
         raise RuntimeError(f"{program} {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-3000:]}")
     return done
@@ -120,6 +130,12 @@ class Installation:
         """Airflow's API, as the administrator."""
         with forwarded(self.namespace, f"{self.release}-api-server", 8080) as url:
             yield Airflow(url, self.secret("admin"))
+
+    @contextmanager
+    def sandbox(self, source: str) -> Iterator[Controls]:
+        """The controls of a source's sandbox."""
+        with forwarded(self.namespace, f"{self.release}-demo-{source}", 8800) as url:
+            yield Controls(f"{url}/_sandbox")
 
     @contextmanager
     def store(self) -> Iterator[Any]:
@@ -252,6 +268,16 @@ class Airflow:
         """The tasks of a run."""
         found = self.ask(f"/dags/{dag}/dagRuns/{quote(run_id)}/taskInstances?limit=200")["task_instances"]
         return [dict(one) for one in found]
+
+    def mark(self, dag: str, run_id: str, task: str, state: str) -> None:
+        """Set a task's state, as a person does in the UI."""
+        path = f"/dags/{dag}/dagRuns/{quote(run_id)}/taskInstances/{quote(task)}"
+        self.ask(path, {"new_state": state}, method="PATCH")
+
+    def xcom(self, dag: str, run_id: str, task: str) -> Any:
+        """What a task returned."""
+        path = f"/dags/{dag}/dagRuns/{quote(run_id)}/taskInstances/{quote(task)}/xcomEntries/return_value"
+        return self.ask(path)["value"]
 
     def log(self, dag: str, run_id: str, task: str, attempt: int = 1) -> str:
         """What a task logged."""

@@ -24,6 +24,7 @@ class CommitRecord:
     window: str
     since: datetime | None
     load_id: str
+    attempt: int
     started_at: datetime
     committed_at: datetime
     records: int
@@ -43,6 +44,7 @@ class CommitRecord:
             window=data["window"],
             since=datetime.fromisoformat(data["since"]) if data["since"] else None,
             load_id=data["load_id"],
+            attempt=data["attempt"],
             started_at=datetime.fromisoformat(data["started_at"]),
             committed_at=datetime.fromisoformat(data["committed_at"]),
             records=data["records"],
@@ -63,6 +65,7 @@ class CommitRecord:
             "mode": self.mode,
             "window": self.window,
             "load_id": self.load_id,
+            "attempt": self.attempt,
             "records": self.records,
             "bytes": self.bytes,
             "parts": self.parts,

@@ -1,30 +1,25 @@
-"""ExtractOperator and DbtOperator: one command of a platform image as a pod, or locally as a process or container.
+"""ExtractOperator and DbtOperator, the tasks of every DAG, and ChooseOperator before them."""
 
-A pod's settings are the platform's, not the DAG's; what an exit code means is in `common.outcome`.
-"""
-
-import os
 import sys
 from collections.abc import Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowFailException,
-    AirflowSkipException,
     Asset,
     Context,
 )
+from airflow.providers.standard.operators.branch import BaseBranchOperator
 from kubernetes.client import models as k8s
 
-from common import pods, runners, settings
+from common import pods, settings
 from common.build import Build
 from common.compat import AirflowRescheduleException
 from common.hooks import CommitRecord, LakeHook
-from common.outcome import Action, Outcome, Summary, Verdict, judge, moment
+from common.outcome import Action, Summary, Verdict, judge, moment
+from common.platform_operator import PlatformOperator
 
 UNTIL = "{{ params.get('until') or (dag_run.data_interval_end or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
 SINCE = "{{ '--since=' ~ params.since if params.get('since') else '' }}"
@@ -32,8 +27,8 @@ SINCE = "{{ '--since=' ~ params.since if params.get('since') else '' }}"
 # The root file system of a container is read-only, and dbt writes beside the project unless told otherwise.
 _DBT_CONTAINER = {"HOME": "/tmp", "DBT_TARGET_PATH": "/tmp/target", "DBT_LOG_PATH": "/tmp/logs"}  # noqa: S108
 
-# Where the key of the Secret transload-dbt-key is mounted; the Secret transload-dbt may name another place.
-_DBT_KEY = {"SNOWFLAKE_PRIVATE_KEY_FILE": "/run/secrets/transload/private_key.p8"}
+# Snowflake's key among the files of the Secret transload-dbt-files; the Secret transload-dbt may name another place.
+_DBT_KEY = {"SNOWFLAKE_PRIVATE_KEY_FILE": f"{pods.FILES}/private_key.p8"}
 
 
 def stream_asset(source: str, stream: str) -> Asset:
@@ -44,135 +39,11 @@ def stream_asset(source: str, stream: str) -> Asset:
     return Asset(name=f"{source}/{stream}", uri=f"transload://{source}/{stream}")
 
 
-class PlatformOperator(KubernetesPodOperator):
-    """One command of one image, run as the environment's runner has it; subclasses say which, and what its end means.
-
-    In the cluster the image's entry point is the command. A pod is never relied on once it ended: it is deleted,
-    and what it said is read from its termination message.
-    """
-
-    # What has templates, and no more: every field is rendered for each task, kept in the database and shown in the UI.
-    template_fields: Sequence[str] = ("namespace", "image", "arguments", "env_vars", "destination", "endpoint_url")
-
-    stdout_is_log = False
-    cwd: Any = None
-
-    def __init__(
-        self,
-        *,
-        command: str,
-        source: str,
-        size: settings.Size,
-        pod_name: str,
-        secret_names: Sequence[str],
-        environ: dict[str, str],
-        platform: settings.Settings | None = None,
-        **kwargs: Any,
-    ) -> None:
-        self.platform = platform or settings.current()
-        self.command = command
-        self.source = source
-        self.destination = self.platform.destination
-        self.endpoint_url = self.platform.endpoint_url
-        self._runner: runners.ProcessRunner | None = None
-        self._outcome = Outcome(None)
-        kwargs.setdefault("retries", self.platform.retries)
-        kwargs.setdefault("retry_delay", self.platform.retry_delay)
-        kwargs.setdefault("max_retry_delay", self.platform.max_retry_delay)
-        kwargs.setdefault("retry_exponential_backoff", 2)
-        kwargs.setdefault("execution_timeout", settings.SIZES[size].timeout)
-        kwargs["labels"] = {"app": "transload", "source": source, **kwargs.get("labels", {})}
-        super().__init__(
-            name=pod_name.lower().replace("_", "-"),
-            namespace=self.platform.namespace,
-            image=self.platform.image(command),
-            image_pull_policy="IfNotPresent",
-            service_account_name=self.platform.service_account,
-            env_vars=self._pod_environment(environ),
-            env_from=[pods.secret(name) for name in secret_names],
-            **pods.SECURITY,
-            **pods.resources(settings.SIZES[size]),
-            # The record of the load, not a kept pod, says what happened; a spec in the log would show its environment.
-            on_finish_action="delete_pod",
-            log_pod_spec_on_failure=False,
-            log_events_on_failure=True,
-            log_events_on_startup=False,
-            startup_timeout_seconds=600,
-            annotations={"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
-            deferrable=False,
-            do_xcom_push=False,
-            **kwargs,
-        )
-        # Airflow gives each task a copy of its DAG's parameters and validates every copy at every parse, four fifths of
-        # the time. A run's parameters reach the task all the same.
-        self.params = type(self.params)()
-
-    def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """Returns the pod, without the arguments and variables that came out empty when they were rendered."""
-        pod = super().build_pod_request_obj(context, dry_run=dry_run)
-        container = pod.spec.containers[0]
-        container.args = [argument for argument in container.args if argument]
-        container.env = [variable for variable in container.env or () if variable.value or variable.value_from]
-        return pod
-
-    def run_command(self, context: Context) -> Outcome:
-        """Runs the command to its end, wherever this environment runs commands, and returns how it ended."""
-        if self.platform.runner != "kubernetes":
-            return self._run_locally()
-        self._outcome = Outcome(None)
-        super().execute(context)
-        return self._outcome
-
-    def cleanup(
-        self,
-        pod: k8s.V1Pod,
-        remote_pod: k8s.V1Pod,
-        xcom_result: dict[str, Any] | None = None,
-        context: Context | None = None,
-    ) -> None:
-        """Keeps how the container ended and deletes the pod. That it failed is no exception yet: its code decides."""
-        self._outcome = pods.container_outcome(remote_pod, self.base_container_name)
-        with suppress(AirflowException):
-            super().cleanup(pod, remote_pod, xcom_result, context)
-
-    def on_kill(self) -> None:
-        """Asks the command to end: the pod by deleting it, a process by SIGTERM."""
-        if self._runner is not None:
-            self._runner.terminate()
-        else:
-            super().on_kill()
-
-    def _run_locally(self) -> Outcome:
-        environ = runners.environment(os.environ, self.source)
-        environ.update({v.name: v.value for v in self.env_vars if v.value and v.name not in environ})
-        arguments = [argument for argument in self.arguments if argument]
-        command = [self.command, *arguments]
-        if self.platform.runner == "docker":
-            name = f"transload-{self.source}-{os.getpid()}"
-            command = runners.docker_command(self.image, name, arguments, environ)
-        self.log.info("Running: %s", " ".join(command))
-        self._runner = runners.ProcessRunner(lambda line: self.log.info("%s", line))
-        try:
-            return self._runner.run(command, environ, cwd=self.cwd, stdout_is_log=self.stdout_is_log)
-        except FileNotFoundError as error:
-            raise AirflowFailException(str(error)) from None
-
-    def _pod_environment(self, environ: dict[str, str]) -> list[k8s.V1EnvVar]:
-        """Returns the variables of a pod, in a cluster with the lake's place, which is no secret."""
-        if self.destination is not None:
-            environ = {
-                "TRANSLOAD_DESTINATION": self.destination,
-                "TRANSLOAD_ENDPOINT_URL": self.endpoint_url or "",
-                **environ,
-            }
-        return [k8s.V1EnvVar(name=name, value=value) for name, value in environ.items()]
-
-
 class ExtractOperator(PlatformOperator):
     """Extracts one stream up to the end of the data interval, and succeeds when the commit record is in the lake.
 
     The window begins where the commit records say, so a missed or failed schedule leaves no gap. A run's parameters
-    `since`, `until` and `streams` make it a backfill. Fails at once on exit codes that no retry helps, comes back
+    `since` and `until` make it a backfill. Fails at once on exit codes that no retry helps, comes back
     without using up a retry when the source said when, and returns the load's figures as XCom.
     """
 
@@ -208,9 +79,6 @@ class ExtractOperator(PlatformOperator):
 
     def execute(self, context: Context) -> None:
         """Runs the extractor and does what its end asks for, as `judge` says."""
-        chosen = context["params"].get("streams")
-        if chosen and self.stream not in chosen:
-            raise AirflowSkipException(f"{self.stream} is not among this run's streams")
         outcome = self.run_command(context)
         verdict = judge(outcome.exit_code, Summary.parse(outcome.text, self.stream))
         if verdict.action is Action.VERIFY:
@@ -259,6 +127,22 @@ class ExtractOperator(PlatformOperator):
         context["ti"].xcom_push(key="return_value", value=brief)
 
 
+class ChooseOperator(BaseBranchOperator):
+    """Skips the streams that a run does not ask for by its parameter `streams`; without one, none.
+
+    A task that is skipped here is never started: on a busy scheduler a start costs seconds, and a DAG has forty.
+    """
+
+    def choose_branch(self, context: Context) -> list[str]:
+        """Returns the tasks of this run. Raises AirflowFailException if it names no stream of this DAG."""
+        chosen = context["params"].get("streams")
+        streams = {task.stream: task.task_id for task in self.downstream_list if isinstance(task, ExtractOperator)}
+        found = [task_id for stream, task_id in streams.items() if not chosen or stream in chosen]
+        if not found:
+            raise AirflowFailException(f"none of {', '.join(chosen)} is a stream of this DAG")
+        return found
+
+
 class DbtOperator(PlatformOperator):
     """Stages, builds and tests the models of one source (`dbt/pod.py`), in a pod of the dbt image or with the dbt on PATH.
 
@@ -294,18 +178,15 @@ class DbtOperator(PlatformOperator):
             self.arguments = [str(settings.DBT_PROJECT / "pod.py"), *self.arguments]
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """Returns the pod, with Snowflake's key, and with the volume of DuckDB's file, if there is one, where the image has it."""
+        """Returns the pod, with its Secret's files, and with the volume of DuckDB's file if there is one."""
         pod = super().build_pod_request_obj(context, dry_run=dry_run)
+        pods.mount_files(pod.spec, "transload-dbt-files")
         container = pod.spec.containers[0]
-        key = k8s.V1SecretVolumeSource(secret_name="transload-dbt-key", optional=True, default_mode=0o440)  # noqa: S106  a name
-        volumes = [k8s.V1Volume(name="key", secret=key)]
-        mounts = [k8s.V1VolumeMount(name="key", mount_path="/run/secrets/transload", read_only=True)]
         if self.warehouse_claim:
             claim = k8s.V1PersistentVolumeClaimVolumeSource(claim_name=self.warehouse_claim)
-            volumes.append(k8s.V1Volume(name="warehouse", persistent_volume_claim=claim))
-            mounts.append(k8s.V1VolumeMount(name="warehouse", mount_path="/warehouse"))
-        container.volume_mounts = [*container.volume_mounts, *mounts]
-        pod.spec.volumes = [*pod.spec.volumes, *volumes]
+            mount = k8s.V1VolumeMount(name="warehouse", mount_path="/warehouse")
+            container.volume_mounts = [*container.volume_mounts, mount]
+            pod.spec.volumes = [*pod.spec.volumes, k8s.V1Volume(name="warehouse", persistent_volume_claim=claim)]
         return pod
 
     def execute(self, context: Context) -> None:

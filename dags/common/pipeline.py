@@ -8,7 +8,7 @@ from airflow.providers.common.compat.sdk import Param, TaskGroup, TriggerRule
 
 from common.compat import late_after
 from common.notifications import FailureNotifier, LateNotifier
-from common.operators import DbtOperator, ExtractOperator
+from common.operators import ChooseOperator, DbtOperator, ExtractOperator
 from common.settings import Size, current
 
 Streams = Mapping[Size, Sequence[str]]
@@ -54,13 +54,18 @@ def backfill_params(streams: Streams, *, since: bool = True) -> dict[str, Param]
 
 
 def extraction(source: str, streams: Streams, *, full_refresh: bool = False) -> TaskGroup:
-    """Returns the group with one task per stream. The source's pool keeps them within the vendor's limits."""
+    """Returns the group with one task per stream, behind one that skips the streams that a run does not ask for.
+
+    The source's pool keeps them within the vendor's limits.
+    """
+    choose = ChooseOperator(task_id="choose")
     with TaskGroup("extract", tooltip=f"{source}: one load per stream") as group:
         for size, names in streams.items():
             for name in names:
                 ExtractOperator(
                     task_id=name, source=source, stream=name, size=size, full_refresh=full_refresh, pool=source
                 )
+    choose >> group
     return group
 
 

@@ -3,9 +3,13 @@
 The client's models cost 0.2 ms each to make, half the time of parsing a DAG file, so equal ones are made once.
 """
 
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from kubernetes.client import ApiException, CoreV1Api
 from kubernetes.client import models as k8s
 
 from common.outcome import Outcome
@@ -27,6 +31,79 @@ SECURITY = {
     ),
     "automount_service_account_token": False,
 }
+
+FILES = "/run/secrets/transload"  # where the files of a Secret are, for programs that take a key as a file only
+
+
+class PlacementError(ValueError):
+    """A Variable that says where pods go is not what Kubernetes takes; the message names it."""
+
+
+def place(spec: k8s.V1PodSpec, placement: Mapping[str, str]) -> None:
+    """Puts a pod where the platform's Variables say, as they came out when they were rendered.
+
+    Raises PlacementError for what is not JSON, or JSON of something else.
+    """
+    spec.node_selector = _parsed(placement, "node_selector", dict)
+    spec.tolerations = _parsed(placement, "tolerations", list)
+    spec.priority_class_name = placement.get("priority_class") or None
+
+
+def _parsed(placement: Mapping[str, str], name: str, kind: type) -> Any:
+    text = placement.get(name)
+    try:
+        found = json.loads(text) if text else kind()
+    except ValueError as error:
+        raise PlacementError(f"Variable transload_{name} is no JSON: {error}") from None
+    if not isinstance(found, kind):
+        raise PlacementError(f"Variable transload_{name} must be a JSON {'object' if kind is dict else 'list'}")
+    return found
+
+
+def mount_files(spec: k8s.V1PodSpec, secret: str) -> None:
+    """Shows the content of a Kubernetes Secret to the container as files, if there is such a Secret."""
+    source = k8s.V1SecretVolumeSource(secret_name=secret, optional=True, default_mode=0o440)
+    spec.volumes = [*spec.volumes, k8s.V1Volume(name="files", secret=source)]
+    mount = k8s.V1VolumeMount(name="files", mount_path=FILES, read_only=True)
+    spec.containers[0].volume_mounts = [*spec.containers[0].volume_mounts, mount]
+
+
+def is_leaving(pod: k8s.V1Pod) -> bool:
+    """Returns whether somebody has deleted the pod already: its end is a matter of seconds."""
+    return pod.metadata.deletion_timestamp is not None
+
+
+def has_ended(pod: k8s.V1Pod) -> bool:
+    """Returns whether nothing runs in the pod any more, nor will."""
+    return pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
+
+
+def sweep(client: CoreV1Api, namespace: str) -> list[str]:
+    """Deletes the pods that ended more than a day ago and returns their names.
+
+    Each task deletes its own. What is left is of tasks that were killed while nobody was there to end their pods, and that
+    no retry has taken up. A pod that somebody else has deleted meanwhile is fine.
+    """
+    found = client.list_namespaced_pod(
+        namespace=namespace,
+        label_selector="app=transload,kubernetes_pod_operator=True",
+        field_selector="status.phase!=Pending,status.phase!=Running,status.phase!=Unknown",
+    )
+    swept = [pod.metadata.name for pod in found.items if datetime.now(UTC) - _ended_at(pod) > timedelta(days=1)]
+    for name in swept:
+        try:
+            client.delete_namespaced_pod(name, namespace)
+        except ApiException as error:
+            if error.status != 404:
+                raise
+    return swept
+
+
+def _ended_at(pod: k8s.V1Pod) -> datetime:
+    states = [status.state for status in pod.status.container_statuses or () if status.state]
+    ends = [state.terminated.finished_at for state in states if state.terminated and state.terminated.finished_at]
+    end: datetime = max(ends, default=pod.metadata.creation_timestamp)
+    return end
 
 
 def container_outcome(pod: k8s.V1Pod | None, name: str) -> Outcome:

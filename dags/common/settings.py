@@ -57,6 +57,8 @@ class Settings:
     service_account: str
     dbt_target: str
     warehouse_claim: str | None
+    placement: Mapping[str, str]
+    deferrable: str
     retries: int
     retry_delay: timedelta
     max_retry_delay: timedelta
@@ -108,6 +110,8 @@ def _local(runner: Runner) -> Settings:
         service_account="default",
         dbt_target="duckdb",
         warehouse_claim=None,
+        placement={},
+        deferrable="false",
         retries=1,
         retry_delay=timedelta(seconds=2),
         max_retry_delay=timedelta(seconds=10),
@@ -128,6 +132,14 @@ def _cluster(environment: Environment) -> Settings:
         dbt_target="{{ var.value.get('transload_dbt_target', 'snowflake') }}",
         # The volume that DuckDB's file is on, where DuckDB is the warehouse.
         warehouse_claim="{{ var.value.get('transload_warehouse_claim', '') }}",
+        # On which nodes: each JSON, as a pod has it, but for the name of the class.
+        placement={
+            "node_selector": "{{ var.value.get('transload_node_selector', '{}') }}",
+            "tolerations": "{{ var.value.get('transload_tolerations', '[]') }}",
+            "priority_class": "{{ var.value.get('transload_priority_class', '') }}",
+        },
+        # Who waits for a pod: a process of its own, which shows its log live, or the triggerer, for all of them.
+        deferrable="{{ var.value.get('transload_deferrable', 'false') }}",
         retries=3 if environment == "staging" else 5,
         retry_delay=timedelta(minutes=1),
         max_retry_delay=timedelta(minutes=30),

@@ -71,7 +71,7 @@ grant select on future tables in schema ANALYTICS.TRANSLOAD_MARTS to role TRANSL
 grant select on future views in schema ANALYTICS.TRANSLOAD_MARTS to role TRANSLOAD_READER;
 
 -- 8. dbt's user: no password, a key pair. The public half goes here, without its first and last line; the private half goes into
---    the Secret transload-dbt-key as private_key.p8:
+--    the Secret transload-dbt-files as private_key.p8:
 --    openssl genrsa 2048 | openssl pkcs8 -topk8 -inform PEM -out private_key.p8 -nocrypt
 --    openssl rsa -in private_key.p8 -pubout
 create user if not exists TRANSLOAD_DBT

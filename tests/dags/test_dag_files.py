@@ -42,7 +42,7 @@ def bag(load_bag: Callable[..., Any]) -> Any:
 
 
 def extracts(dag: Any) -> list[Any]:
-    return [task for task in dag.tasks if task.task_id != "dbt"]
+    return [task for task in dag.tasks if task.task_id not in ("choose", "dbt")]
 
 
 def names(dag: Any) -> set[str]:
@@ -50,7 +50,7 @@ def names(dag: Any) -> set[str]:
 
 
 def source(dag: Any) -> str:
-    (found,) = {task.source for task in dag.tasks}
+    (found,) = {task.source for task in dag.tasks if task.task_id != "choose"}
     return str(found)
 
 

@@ -74,5 +74,5 @@ def test_a_pod_has_snowflakes_key_as_a_file_and_knows_its_run() -> None:
     environment = {one.name: one.value for one in pod.spec.containers[0].env}
     assert environment["SNOWFLAKE_PRIVATE_KEY_FILE"] == "/run/secrets/transload/private_key.p8"
     assert environment["TRANSLOAD_ATTEMPT"] == "{{ ti.try_number }}"
-    volume = next(one for one in pod.spec.volumes if one.name == "key")
-    assert (volume.secret.secret_name, volume.secret.optional) == ("transload-dbt-key", True)
+    volume = next(one for one in pod.spec.volumes if one.name == "files")
+    assert (volume.secret.secret_name, volume.secret.optional) == ("transload-dbt-files", True)

@@ -26,6 +26,7 @@ def test_a_load_is_found_by_the_end_of_its_window_and_its_id(lake: Path, commit:
         "mode": "incremental",
         "window": "20260130T000000Z-20260131T000000Z",
         "load_id": "L1",
+        "attempt": 1,
         "records": 1200,
         "bytes": 99000,
         "parts": 1,

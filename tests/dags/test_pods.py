@@ -11,10 +11,13 @@ from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from kubernetes.client import ApiClient
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import TaskDeferred
+from kubernetes.client import ApiClient, ApiException
 from kubernetes.client import models as k8s
 
 from common import settings
+from common.compat import AirflowRescheduleException
 from common.operators import DbtOperator, ExtractOperator, stream_asset
 
 UNTIL = "2026-01-31T00:00:00Z"
@@ -41,7 +44,8 @@ def extract(environment: str = "production", **options: Any) -> ExtractOperator:
 
 
 def whole(operator: Any) -> dict[str, Any]:
-    """Returns the pod as Kubernetes would get it."""
+    """Returns the pod as Kubernetes would get it, where no Variable says on which nodes."""
+    operator.placement = {}
     pod: dict[str, Any] = ApiClient().sanitize_for_serialization(operator.build_pod_request_obj(dry_run=True))
     return pod
 
@@ -65,6 +69,7 @@ def test_the_whole_pod_of_an_extraction(environment: str) -> None:
             "annotations": {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
             "labels": {
                 "app": "transload",
+                "environment": environment,
                 "source": "pestroutes",
                 "stream": "customer",
             },
@@ -136,7 +141,7 @@ def deployed(request: pytest.FixtureRequest, load_bag: Callable[..., Any]) -> tu
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TRANSLOAD_ENVIRONMENT", request.param)
         bag = load_bag()
-    tasks = [task for dag in bag.dags.values() for task in dag.tasks if task.task_id != "dbt"]
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks if task.task_id not in ("choose", "dbt")]
     assert {task.source for task in tasks} >= {"pestroutes", "marketo"}
     return request.param, tasks
 
@@ -202,14 +207,14 @@ def test_dbt_has_the_volume_of_its_warehouse_where_there_is_one(claim: str) -> N
     operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform("production"))
     assert "warehouse_claim" in operator.template_fields
     operator.warehouse_claim = claim  # as it is rendered
+    files = "/run/secrets/transload"
     for _ in range(2):
         spec = plain(operator)["spec"]
         claims = [
             one["persistentVolumeClaim"]["claimName"] for one in spec["volumes"] if "persistentVolumeClaim" in one
         ]
         mounted = [one["mountPath"] for one in spec["containers"][0]["volumeMounts"]]
-        always = ["/tmp", "/run/secrets/transload"]
-        assert (claims, mounted) == (([claim], [*always, "/warehouse"]) if claim else ([], always))
+        assert (claims, mounted) == (([claim], ["/tmp", files, "/warehouse"]) if claim else ([], ["/tmp", files]))
 
 
 @pytest.mark.parametrize("environment", CLUSTERS)
@@ -229,52 +234,84 @@ def test_nothing_secret_of_this_process_gets_into_a_pod(environment: str, monkey
 # What follows runs `execute` against a cluster that is only its answers.
 
 
+def a_pod(name: str, phase: str, status: k8s.V1ContainerState | None = None, *, leaving: bool = False) -> k8s.V1Pod:
+    now = datetime.now(UTC)
+    statuses = [k8s.V1ContainerStatus(name="base", image="i", image_id="i", ready=False, restart_count=0, state=status)]
+    return k8s.V1Pod(
+        metadata=k8s.V1ObjectMeta(
+            name=name,
+            namespace="n",
+            labels={"try_number": "1"},
+            creation_timestamp=now,
+            deletion_timestamp=now if leaving else None,
+        ),
+        spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")]),
+        status=k8s.V1PodStatus(phase=phase, container_statuses=statuses if status else None),
+    )
+
+
 class Cluster:
-    """An operator whose pod ends as told: exit code (None: no container status), termination message, phase."""
+    """An operator whose pod ends as told: exit code (None: no container status), termination message, phase.
+
+    Deferred, it is a new operator that goes on when the pod has ended, as in the process that Airflow starts then.
+    """
 
     def __init__(
-        self, lake: Path, code: int | None, message: str = "", phase: str | None = None, **options: Any
+        self,
+        lake: Path,
+        code: int | None,
+        message: str = "",
+        phase: str | None = None,
+        *,
+        deferred: bool = False,
+        **options: Any,
     ) -> None:
         terminated = k8s.V1ContainerStateTerminated(exit_code=code, message=message) if code is not None else None
-        self.pod = k8s.V1Pod(
-            metadata=k8s.V1ObjectMeta(name="pod", namespace="n", labels={"try_number": "1"}),
-            spec=k8s.V1PodSpec(containers=[k8s.V1Container(name="base")]),
-            status=k8s.V1PodStatus(
-                phase=phase or ("Failed" if code else "Succeeded"),
-                container_statuses=[
-                    k8s.V1ContainerStatus(
-                        name="base",
-                        image="i",
-                        image_id="i",
-                        ready=False,
-                        restart_count=0,
-                        state=k8s.V1ContainerState(terminated=terminated),
-                    )
-                ],
-            ),
-        )
-        self.task = extract(**options)
-        self.task.until = UNTIL
-        self.task.arguments = ["extract", "customer", "--until", UNTIL, "", "--json"]
-        self.task.env_vars = [k8s.V1EnvVar("TRANSLOAD_DESTINATION", str(lake)), k8s.V1EnvVar("EMPTY", "")]
-        self.task.destination, self.task.endpoint_url = str(lake), ""
-        self.task.namespace = self.task.image = "n"
-        self.task.get_logs = False
+        state = k8s.V1ContainerState(terminated=terminated)
+        self.pod = a_pod("pod", phase or ("Failed" if code else "Succeeded"), state)
+        self.lake, self.deferred, self.options = lake, deferred, options
+        self.there: list[k8s.V1Pod] = []  # before the task
         self.manager = MagicMock()
+        self.manager.create_pod.side_effect = self._made
         self.manager.await_pod_completion.return_value = self.pod
         self.manager.read_pod.return_value = self.pod
+        self.client = MagicMock()
+        self.ended: list[k8s.V1Pod] = []  # of any task
+        self.client.list_namespaced_pod.side_effect = lambda **asked: MagicMock(
+            items=list(self.ended if "field_selector" in asked else self.there)
+        )
+        self.hook = MagicMock(is_in_cluster=True)
+        self.hook.get_pod.return_value = self.pod
+        self.event = {"status": "failed" if code else "success", "message": "as told", "name": "pod", "namespace": "n"}
+        self.events = {stream_asset("pestroutes", "customer"): SimpleNamespace(extra=None)}
+        self.xcoms: dict[str, Any] = {}
+        self.task = self.operator()
+
+    def operator(self) -> ExtractOperator:
+        task = extract(**self.options)
+        task.until = UNTIL
+        task.arguments = ["extract", "customer", "--until", UNTIL, "", "--json"]
+        task.env_vars = [k8s.V1EnvVar("TRANSLOAD_DESTINATION", str(self.lake)), k8s.V1EnvVar("EMPTY", "")]
+        task.destination, task.endpoint_url = str(self.lake), ""
+        task.namespace = task.image = "n"
+        task.placement = {}
+        task.deferrable = str(self.deferred).lower()
+        task.get_logs = False
+        task.kubernetes_conn_id = None
 
         async def started(**_: Any) -> None:
             return None
 
         self.manager.await_pod_start = started
-        client = MagicMock()
-        client.list_namespaced_pod.side_effect = [MagicMock(items=[]), MagicMock(items=[self.pod])]
-        self.task.__dict__.update(pod_manager=self.manager, client=client, hook=MagicMock(is_in_cluster=True))
-        self.events = {stream_asset("pestroutes", "customer"): SimpleNamespace(extra=None)}
-        self.xcoms: dict[str, Any] = {}
+        task.__dict__.update(pod_manager=self.manager, client=self.client, hook=self.hook)
+        return task
 
-    def execute(self, began: str = "2026-01-31T01:00:00+00:00", try_number: int = 1, **params: Any) -> None:
+    def _made(self, pod: k8s.V1Pod) -> k8s.V1Pod:
+        pending = a_pod("pod", "Pending")
+        self.there.append(pending)
+        return pending
+
+    def context(self, began: str = "2026-01-31T01:00:00+00:00", try_number: int = 1, **params: Any) -> dict[str, Any]:
         run = SimpleNamespace(start_date=datetime(2026, 1, 31, 0, 30, tzinfo=UTC))
         ti = SimpleNamespace(
             dag_id="d",
@@ -284,16 +321,30 @@ class Cluster:
             start_date=datetime.fromisoformat(began),
             xcom_push=lambda key, value: self.xcoms.update({key: value}),
         )
-        context = {"params": params, "ti": ti, "dag_run": run, "run_id": "r", "dag": None, "outlet_events": self.events}
-        self.task.execute(context)
+        return {"params": params, "ti": ti, "dag_run": run, "run_id": "r", "dag": None, "outlet_events": self.events}
+
+    def execute(self, **told: Any) -> None:
+        context = self.context(**told)
+        if self.deferred:
+            with pytest.raises(TaskDeferred) as deferral:
+                self.task.execute(context)
+            assert deferral.value.trigger.in_cluster is True, "without a connection the triggerer looks for a file"
+            self.operator().trigger_reentry(context, self.event)
+        else:
+            self.task.execute(context)
 
     @property
     def deleted(self) -> bool:
-        return self.manager.delete_pod.called
+        return bool(self.manager.delete_pod.called)
+
+
+@pytest.fixture(params=[False, True], ids=["waiting itself", "deferred"])
+def cluster(request: pytest.FixtureRequest, lake: Path) -> Callable[..., Cluster]:
+    return lambda *args, **kwargs: Cluster(lake, *args, deferred=request.param, **kwargs)
 
 
 @pytest.fixture
-def cluster(lake: Path) -> Callable[..., Cluster]:
+def waiting(lake: Path) -> Callable[..., Cluster]:
     return lambda *args, **kwargs: Cluster(lake, *args, **kwargs)
 
 
@@ -319,8 +370,6 @@ def test_success_is_the_commit_record_and_its_figures(cluster: Callable[..., Clu
 def test_a_pod_that_succeeded_without_its_record_has_failed(
     cluster: Callable[..., Cluster], commit: Any, record: dict[str, Any] | None, why: str
 ) -> None:
-    from airflow.providers.common.compat.sdk import AirflowException
-
     if record:
         commit(**record)
     run = cluster(0, SUMMARY)
@@ -339,8 +388,6 @@ def test_a_pod_that_succeeded_without_its_record_has_failed(
 def test_who_cannot_name_a_load_needs_one_committed_since_the_attempts_began(
     cluster: Callable[..., Cluster], commit: Any, code: int | None, message: str, phase: str
 ) -> None:
-    from airflow.providers.common.compat.sdk import AirflowException
-
     commit(load_id="theirs", committed_at="2026-01-31T00:59:59Z")
     with pytest.raises(AirflowException, match="no commit record of a load of these attempts"):
         cluster(code, message, phase).execute()
@@ -369,8 +416,6 @@ def test_who_cannot_name_a_load_needs_one_of_what_was_asked_for(
     counts: bool,
 ) -> None:
     """The record in the lake is of the incremental window from January 30 to 31."""
-    from airflow.providers.common.compat.sdk import AirflowException
-
     commit(load_id="theirs")
     run = cluster(code, full_refresh=full_refresh)
     if counts:
@@ -383,8 +428,6 @@ def test_who_cannot_name_a_load_needs_one_of_what_was_asked_for(
 
 @pytest.mark.parametrize("code", [64, 77, 78])
 def test_permanent_codes_fail_at_once(cluster: Callable[..., Cluster], code: int) -> None:
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
     run = cluster(code, SUMMARY)
     with pytest.raises(AirflowFailException, match=f"exit code {code}"):
         run.execute()
@@ -393,8 +436,6 @@ def test_permanent_codes_fail_at_once(cluster: Callable[..., Cluster], code: int
 
 @pytest.mark.parametrize("code", [1, 65, 69, 70])
 def test_other_codes_are_retried(cluster: Callable[..., Cluster], commit: Any, code: int) -> None:
-    from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
-
     commit(load_id=LOAD_ID)
     with pytest.raises(AirflowException, match=f"exit code {code}") as caught:
         cluster(code, SUMMARY).execute()
@@ -408,8 +449,6 @@ def test_other_codes_are_retried(cluster: Callable[..., Cluster], commit: Any, c
 def test_an_exhausted_quota_reschedules_never_into_the_past(
     cluster: Callable[..., Cluster], retry_at: str, expected: datetime | None
 ) -> None:
-    from common.compat import AirflowRescheduleException
-
     run = cluster(75, SUMMARY.replace('"retry_at": null', f'"retry_at": "{retry_at}"'))
     before = datetime.now(UTC)
     with pytest.raises(AirflowRescheduleException) as caught:
@@ -427,12 +466,179 @@ def test_the_created_pod_has_no_empty_arguments_or_variables(cluster: Callable[.
     assert "TRANSLOAD_DESTINATION" not in os.environ
 
 
-def test_a_killed_task_deletes_its_pod(cluster: Callable[..., Cluster]) -> None:
-    run = cluster(0)
+def test_a_killed_task_deletes_its_pod(waiting: Callable[..., Cluster]) -> None:
+    run = waiting(0)
     run.task.pod = run.pod
     run.task.on_kill()
-    assert run.task.client.delete_namespaced_pod.call_args.kwargs == {
+    assert run.client.delete_namespaced_pod.call_args.kwargs == {
         "name": "pod",
         "namespace": "n",
         "grace_period_seconds": 30,
     }
+
+
+def test_a_kill_while_the_pod_is_made_leaves_none(waiting: Callable[..., Cluster]) -> None:
+    run = waiting(0)
+
+    def killed(pod: k8s.V1Pod) -> k8s.V1Pod:
+        run.task.on_kill()
+        return pod
+
+    run.manager.create_pod.side_effect = killed
+    with pytest.raises(AirflowException, match="killed while its pod was made"):
+        run.execute()
+    asked = run.client.delete_namespaced_pod.call_args.kwargs["name"]
+    (made,) = (call.args[0].metadata.name for call in run.manager.delete_pod.call_args_list)
+    assert asked == made
+
+
+def test_a_pod_that_is_gone_counts_by_the_lake(cluster: Callable[..., Cluster], commit: Any) -> None:
+    """Somebody deleted it: nobody saw its end, and it may have committed before."""
+    for try_number in (1, 2):
+        run = cluster(0)
+        run.manager.await_pod_completion.side_effect = run.hook.get_pod.side_effect = ApiException(status=404)
+        run.event["status"] = "error"
+        if try_number == 1:
+            with pytest.raises(AirflowException, match="nobody saw the end, but no commit record"):
+                run.execute()
+            commit(load_id="theirs")
+        else:
+            run.execute(try_number=2)
+            assert run.xcoms["return_value"]["load_id"] == "theirs"
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_a_pod_that_was_never_made_is_an_error_of_its_own(waiting: Callable[..., Cluster], status: int) -> None:
+    """The quota of the namespace, or no such namespace; that the lake has no record says nothing then."""
+    run = waiting(0)
+    run.manager.create_pod.side_effect = ApiException(status=status)
+    with pytest.raises(ApiException):
+        run.execute()
+
+
+def test_time_that_is_up_while_deferred_deletes_the_pod_and_says_so(lake: Path) -> None:
+    run = Cluster(lake, None, phase="Running", deferred=True)
+    run.event.update(status="timeout", message="reached the execution_timeout deadline")
+    with pytest.raises(AirflowException, match="execution_timeout"):
+        run.execute()
+    assert run.deleted
+
+
+def test_a_retry_takes_up_the_pod_that_still_works(cluster: Callable[..., Cluster], commit: Any) -> None:
+    commit(load_id=LOAD_ID)
+    run = cluster(0, SUMMARY)
+    running = k8s.V1ContainerState(running=k8s.V1ContainerStateRunning())
+    run.there = [a_pod("pod", "Running", running)]
+    run.execute(try_number=2)
+    assert not run.manager.create_pod.called
+    assert run.xcoms["return_value"]["load_id"] == LOAD_ID
+
+
+def test_a_pod_that_succeeded_while_nobody_watched_is_not_run_again(
+    cluster: Callable[..., Cluster], commit: Any
+) -> None:
+    commit(load_id=LOAD_ID)
+    run = cluster(0, SUMMARY)
+    run.there = [run.pod]
+    run.deferred = False  # in either way there is nothing to wait for
+    run.execute(try_number=2)
+    assert not run.manager.create_pod.called
+    assert run.xcoms["return_value"]["load_id"] == LOAD_ID
+    assert run.deleted
+
+
+@pytest.mark.parametrize("old", [a_pod("old", "Running", leaving=True), a_pod("old", "Failed")])
+def test_no_retry_takes_up_a_pod_that_is_leaving_or_failed(
+    cluster: Callable[..., Cluster], commit: Any, old: k8s.V1Pod
+) -> None:
+    commit(load_id=LOAD_ID)
+    run = cluster(0, SUMMARY)
+    run.there = [old]
+    run.execute(try_number=2)
+    assert run.manager.create_pod.called
+    assert run.xcoms["return_value"]["load_id"] == LOAD_ID
+
+
+def test_of_two_pods_the_newer_is_watched_and_the_other_deleted(waiting: Callable[..., Cluster], commit: Any) -> None:
+    commit(load_id=LOAD_ID)
+    run = waiting(0, SUMMARY)
+    run.there = [a_pod("older", "Running"), run.pod]
+    run.pod.metadata.creation_timestamp = datetime.now(UTC)
+    run.execute(try_number=2)
+    deleted = [call.args[0].metadata.name for call in run.manager.delete_pod.call_args_list]
+    assert deleted[0] == "older"
+    assert not run.manager.create_pod.called
+
+
+def test_pods_that_ended_long_ago_are_deleted_whoever_left_them(waiting: Callable[..., Cluster], commit: Any) -> None:
+    commit(load_id=LOAD_ID)
+    run = waiting(0, SUMMARY)
+    long_ago, lately = (datetime.now(UTC) - timedelta(hours=hours) for hours in (25, 23))
+    run.ended = [a_pod(f"begun then, {name}", "Succeeded") for name in ("old", "new", "evicted")]
+    for pod, end in zip(run.ended[:2], (long_ago, lately), strict=True):
+        terminated = k8s.V1ContainerStateTerminated(exit_code=0, finished_at=end)
+        pod.status.container_statuses = [SimpleNamespace(state=k8s.V1ContainerState(terminated=terminated))]
+    for pod in run.ended:
+        pod.metadata.creation_timestamp = long_ago
+    run.client.delete_namespaced_pod.side_effect = ApiException(status=404)  # somebody else was faster
+    run.execute()
+    deleted = [call.args for call in run.client.delete_namespaced_pod.call_args_list]
+    assert deleted == [("begun then, old", "n"), ("begun then, evicted", "n")]
+
+
+def test_a_pod_that_ended_before_anybody_waited_is_judged_once(lake: Path, commit: Any) -> None:
+    run = Cluster(lake, 77, SUMMARY, deferred=True)
+    run.there = [a_pod("pod", "Running", run.pod.status.container_statuses[0].state)]
+    with pytest.raises(AirflowFailException, match="exit code 77"):
+        run.task.execute(run.context())
+    assert run.deleted
+
+
+def test_two_words_say_who_waits(waiting: Callable[..., Cluster]) -> None:
+    run = waiting(0)
+    run.task.deferrable = "yes"
+    with pytest.raises(AirflowFailException, match="Variable transload_deferrable is 'yes': it must be true or false"):
+        run.execute()
+
+
+@pytest.mark.parametrize("operator", [extract, lambda: DbtOperator(task_id="dbt", source="s", select="s")])
+def test_variables_say_on_which_nodes(operator: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRANSLOAD_ENVIRONMENT", "production")
+    task = operator()
+    assert {"placement", "deferrable"} <= set(task.template_fields)
+    task.placement = {
+        "node_selector": '{"pool": "spot"}',
+        "tolerations": '[{"key": "spot", "operator": "Exists"}]',
+        "priority_class": "low",
+    }
+    spec = ApiClient().sanitize_for_serialization(task.build_pod_request_obj(dry_run=True))["spec"]
+    assert spec["nodeSelector"] == {"pool": "spot"}
+    assert spec["tolerations"] == [{"key": "spot", "operator": "Exists"}]
+    assert spec["priorityClassName"] == "low"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("node_selector", "pool=spot", "Variable transload_node_selector is no JSON"),
+        ("node_selector", "[]", "Variable transload_node_selector must be a JSON object"),
+        ("tolerations", "{}", "Variable transload_tolerations must be a JSON list"),
+    ],
+)
+def test_a_variable_that_makes_no_sense_is_named(
+    waiting: Callable[..., Cluster], name: str, text: str, message: str
+) -> None:
+    run = waiting(0)
+    run.task.placement = {name: text}
+    with pytest.raises(AirflowFailException, match=message):
+        run.execute()
+
+
+def test_dbt_sees_the_files_of_a_secret_if_there_is_one() -> None:
+    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform("production"))
+    operator.warehouse_claim = ""
+    spec = plain(operator)["spec"]
+    (volume,) = (one for one in spec["volumes"] if one["name"] == "files")
+    assert volume["secret"] == {"secretName": "transload-dbt-files", "optional": True, "defaultMode": 0o440}
+    (mount,) = (one for one in spec["containers"][0]["volumeMounts"] if one["name"] == "files")
+    assert mount == {"name": "files", "mountPath": "/run/secrets/transload", "readOnly": True}

@@ -62,7 +62,7 @@ if does.get("commit", "exit" not in does):
     (folder / f"full-{{end}}.json").write_text(json.dumps({{
         "format": 1, "source": "pestroutes", "stream": stream, "mode": "full", "window": f"full-{{end}}",
         "since": None,
-        "load_id": load_id, "started_at": now.isoformat(), "committed_at": now.isoformat(), "records": 3, "bytes": 30,
+        "load_id": load_id, "attempt": 1, "started_at": now.isoformat(), "committed_at": now.isoformat(), "records": 3, "bytes": 30,
         "quarantined": 0, "parts": []}}))
 if does.get("kill"):
     os.kill(os.getpid(), 9)
@@ -101,7 +101,7 @@ def play(
 
 
 def states(tasks: dict[str, Any]) -> dict[str, str]:
-    return {name: str(task.state) for name, task in tasks.items()}
+    return {name: str(task.state) for name, task in tasks.items() if name != "choose"}
 
 
 def xcoms(run: Any) -> dict[tuple[str, str], Any]:
@@ -219,6 +219,21 @@ def test_a_backfill_by_parameters(
     log = "".join(capfd.readouterr()).replace("\\", "")
     assert '"--until", "2025-12-05T00:00:00Z", "--since=2025-12-01T00:00:00Z", "--json"' in log
     assert not (lake / "pestroutes" / "route").exists()
+    started = {name: tasks[name].try_number for name in ("customer", "route")}
+    assert started == {"customer": 1, "route": 0}, "a task that is not asked for is not even started"
+
+
+def test_a_run_that_asks_for_no_stream_of_its_dag_says_so() -> None:
+    from airflow.providers.common.compat.sdk import DAG, AirflowFailException
+
+    from common.operators import ChooseOperator, ExtractOperator
+
+    with DAG("choice", schedule=None):
+        choose = ChooseOperator(task_id="choose")
+        choose >> ExtractOperator(task_id="customer", source="pestroutes", stream="customer")
+    assert choose.choose_branch({"params": {}}) == ["customer"]
+    with pytest.raises(AirflowFailException, match="none of custmer is a stream of this DAG"):
+        choose.choose_branch({"params": {"streams": ["custmer"]}})
 
 
 def test_a_manual_run_without_an_interval_ends_now(play: Callable[..., dict[str, Any]]) -> None:

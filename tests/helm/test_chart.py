@@ -56,11 +56,45 @@ def test_what_pods_refer_to_is_there(example: str) -> None:
             named(objects, "ServiceAccount", account, one["metadata"]["namespace"])
 
 
+NODES = {
+    "nodeSelector": {"pool": "spot"},
+    "tolerations": [{"key": "spot", "operator": "Exists"}],
+    "priorityClassName": "low",
+}
+
+
+def test_nodes_reach_the_dags_as_what_kubernetes_takes() -> None:
+    variables = named(render({"jobs": {**NODES, "deferrable": True}}), "ConfigMap", "transload-variables")["data"]
+    assert json.loads(variables["AIRFLOW_VAR_TRANSLOAD_NODE_SELECTOR"]) == NODES["nodeSelector"]
+    assert json.loads(variables["AIRFLOW_VAR_TRANSLOAD_TOLERATIONS"]) == NODES["tolerations"]
+    assert variables["AIRFLOW_VAR_TRANSLOAD_PRIORITY_CLASS"] == "low"
+    assert variables["AIRFLOW_VAR_TRANSLOAD_DEFERRABLE"] == "true"
+
+
+def test_dag_files_in_values_lie_beside_those_of_the_image() -> None:
+    text = 'print("{{ ds }}")\n'
+    objects = render({"airflow": {"dags": {"mine.py": text}}})
+    assert named(objects, "ConfigMap", "transload-dags")["data"] == {"mine.py": text}
+    bundles = json.loads(
+        named(objects, "ConfigMap", "transload-airflow")["data"]["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"]
+    )
+    (folder,) = (one["kwargs"]["path"] for one in bundles if one["kwargs"])
+    assert [one["name"] for one in bundles if not one["kwargs"]] == ["dags-folder"], "the image's are still there"
+    for component in ("scheduler", "dag-processor", "triggerer", "api-server"):
+        pod = named(objects, "Deployment", f"transload-{component}")["spec"]["template"]["spec"]
+        mounts = [one["mountPath"] for one in pod["containers"][0]["volumeMounts"] if one["name"] == "dags"]
+        assert mounts == [f"{folder}/mine.py"]
+    assert (
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
+        not in named(render(), "ConfigMap", "transload-airflow")["data"]
+    )
+
+
 def test_the_dags_read_every_variable_that_is_set() -> None:
     """And no other name: a misspelt one would be silently left at its default."""
     settings = (ROOT / "dags" / "common" / "settings.py").read_text()
     read = set(re.findall(r"var\.value\.(?:get\('|)(\w+?)(?:'|\b)", settings)) - {"transload_image_", "get"}
-    variables = named(render(example="kind"), "ConfigMap", "transload-variables")["data"]
+    variables = named(render({"jobs": NODES}, example="kind"), "ConfigMap", "transload-variables")["data"]
     given = {key.removeprefix("AIRFLOW_VAR_").lower() for key in variables if key.startswith("AIRFLOW_VAR_")}
     assert {name for name in given if not name.startswith("transload_image_")} == read
     assert {f"transload_image_{name}" for name in ("pestroutes", "marketo", "dbt")} <= given
@@ -108,6 +142,8 @@ def test_a_change_of_configuration_restarts_airflow_and_nothing_else_does() -> N
     usual = checksum({})
     assert checksum({"airflow": {"variables": {"transload_webhook_url": "x"}}}) != usual
     assert checksum({"airflow": {"connections": {"db": "http://x"}}}) != usual
+    assert checksum({"airflow": {"dags": {"mine.py": "pass"}}}) != usual
+    assert checksum({"jobs": NODES}) != usual
     assert checksum({"jobs": {"quota": {"pods": "3"}}}) == usual
 
 

@@ -41,3 +41,10 @@ tolerations:
 priorityClassName: {{ . }}
 {{- end }}
 {{- end }}
+
+{{/* The folders of DAGs: the image's, and that of the files in values. */}}
+{{- define "transload.airflow.bundles" -}}
+{{- $class := "airflow.dag_processing.bundles.local.LocalDagBundle" -}}
+- {name: dags-folder, classpath: {{ $class }}, kwargs: {}}
+- {name: values, classpath: {{ $class }}, kwargs: {path: /opt/airflow/values}}
+{{- end }}
