@@ -49,11 +49,12 @@ commit** and **after commit**: around the one write that makes a load visible. *
 
 @dataclass(frozen=True)
 class Case:
-    """One fault test, where it stands in the report, and whether it passed."""
+    """One fault test, where it stands in the report, and whether it ran and passed."""
 
     id: str
     place: dict[str, str]
     passed: bool = False
+    ran: bool = False
 
 
 @dataclass
@@ -102,11 +103,12 @@ def tried(cases: list[Case], workers: str, seed: str) -> list[Case]:
         os.environ[SEED] = seed
         # In their order: what an undisturbed run gives is found out once a process, and neighbours need the same.
         pytest_on_faults("-n", workers, "--dist", "worksteal", "-p", "no:randomly", f"--junit-xml={report}")
-        passed = set()
+        passed: dict[str | None, bool] = {}
         for found in ElementTree.parse(report).iter("testcase"):
-            if all(found.find(kind) is None for kind in ("failure", "error", "skipped")):
-                passed |= {one.get("value") for one in found.iter("property") if one.get("name") == "fault_id"}
-    return [replace(case, passed=case.id in passed) for case in cases]
+            good = all(found.find(kind) is None for kind in ("failure", "error", "skipped"))
+            names = [one.get("value") for one in found.iter("property") if one.get("name") == "fault_id"]
+            passed |= dict.fromkeys(names, good)
+    return [replace(case, passed=passed.get(case.id, False), ran=case.id in passed) for case in cases]
 
 
 def tables(cases: Iterable[Case]) -> dict[str, Table]:
@@ -131,7 +133,9 @@ def as_markdown(name: str, found: Table) -> str:
 
 
 def _passed(cases: list[Case]) -> str:
-    return f"{sum(case.passed for case in cases)} of {len(cases)} cases passed"
+    text = f"{sum(case.passed for case in cases)} of {len(cases)} cases passed"
+    left = sum(not case.ran for case in cases)
+    return f"{text}, {left} did not run" if left else text
 
 
 def _cell(cases: list[Case]) -> str:
