@@ -62,4 +62,4 @@ lock: setup ## Choose the versions of all dependencies anew
 	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
-	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .demo .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .demo .soak .mypy_cache .ruff_cache .hypothesis
