@@ -32,9 +32,6 @@ class PlatformOperator(KubernetesPodOperator):
         *("namespace", "image", "arguments", "env_vars", "destination", "endpoint_url", "placement", "deferrable"),
     )
 
-    stdout_is_log = False
-    cwd: Any = None
-
     def __init__(
         self,
         *,
@@ -206,7 +203,7 @@ class PlatformOperator(KubernetesPodOperator):
         self.log.info("Running: %s", " ".join(command))
         self._runner = runners.ProcessRunner(lambda line: self.log.info("%s", line))
         try:
-            return self._runner.run(command, environ, cwd=self.cwd, stdout_is_log=self.stdout_is_log)
+            return self._runner.run(command, environ)
         except FileNotFoundError as error:
             raise AirflowFailException(str(error)) from None
 

@@ -54,8 +54,8 @@ def docker_command(image: str, name: str, arguments: Sequence[str], environ: Map
 class ProcessRunner:
     """Runs one command and hands on every line that it logs, while it runs.
 
-    An extractor logs to stderr and says its summary on stdout, which is kept; dbt logs to stdout. The values of
-    secrets are starred in both: no command should say them, and this is for the one that does.
+    A command logs to stderr and says its summary on stdout, which is kept. The values of secrets are starred in both: no
+    command should say them, and this is for the one that does.
     """
 
     def __init__(self, emit: Callable[[str], None]) -> None:
@@ -63,15 +63,8 @@ class ProcessRunner:
         self._secrets: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
-    def run(
-        self,
-        command: Sequence[str],
-        environ: Mapping[str, str],
-        *,
-        cwd: Path | None = None,
-        stdout_is_log: bool = False,
-    ) -> Outcome:
-        """Returns how `command` ended, with its stdout unless that is the log.
+    def run(self, command: Sequence[str], environ: Mapping[str, str]) -> Outcome:
+        """Returns how `command` ended, with its stdout.
 
         Raises FileNotFoundError if there is no such command on the PATH of `environ`. However this function is
         left, the process has ended: an exception ends it as a kill of the task does.
@@ -83,10 +76,9 @@ class ProcessRunner:
         process = subprocess.Popen(  # noqa: S603  the command is the DAG's; its arguments, the extractor checks
             [executable, *command[1:]],
             env=dict(environ),
-            cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if stdout_is_log else subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
             errors="replace",
         )
@@ -105,9 +97,6 @@ class ProcessRunner:
 
     def _follow(self, process: subprocess.Popen[str]) -> str:
         """Emits the log line by line, while a thread empties stdout, lest a full pipe stop the process."""
-        if process.stderr is None:
-            self._emit_lines(process.stdout)
-            return ""
         kept: list[str] = []
         reader = threading.Thread(target=lambda: kept.extend(process.stdout or ()), daemon=True)
         reader.start()
