@@ -112,19 +112,26 @@ class Dbt:
             if not outcome.success:
                 return 2, str(outcome.exception), []
             self.manifest = outcome.result
-        outcome = self._invoke(*arguments)
+        errors: list[str] = []
+        outcome = self._invoke(*arguments, errors=errors)
         results = list(getattr(outcome.result, "results", None) or [])
-        failed = [one for one in results if str(one.status) in FAILED]
-        why = str(outcome.exception) if outcome.exception else None
-        if not outcome.success and arguments[0] == "run-operation" and failed:
-            why = failed[0].message
-        code = 0 if outcome.success else 1 if failed and not why else 2
-        return code, why or (f"dbt {arguments[0]} failed, its log says why" if code == 2 else None), results
+        if outcome.success:
+            return 0, None, results
+        if arguments[0] != "run-operation" and any(str(one.status) in FAILED for one in results):
+            return 1, None, results
+        why = str(outcome.exception or "") or " ".join(errors) or f"dbt {arguments[0]} failed; its log says why"
+        return 2, why, results
 
-    def _invoke(self, *arguments: str) -> Any:
+    def _invoke(self, *arguments: str, errors: list[str] | None = None) -> Any:
+        """Runs a command; what it logs as an error, which is all that a failed operation says, goes into ``errors``."""
         from dbt.cli.main import dbtRunner  # it takes seconds to import
 
-        return dbtRunner(self.manifest).invoke([*arguments, "--target-path", str(self.folder), *self.options])
+        def note(event: Any) -> None:
+            if errors is not None and event.info.level == "error":
+                errors.append(event.info.msg)
+
+        runner = dbtRunner(self.manifest, callbacks=[note])
+        return runner.invoke([*arguments, "--target-path", str(self.folder), *self.options])
 
 
 def installed() -> Dbt:
