@@ -49,6 +49,8 @@ class Day:
 def expected_day(dags: Sequence[Mapping[str, Any]], plans: Mapping[str, Plan], pools: Mapping[str, Any]) -> Day:
     """Puts the pods of all runs of a day into their pools' slots, in the order in which they can begin.
 
+    Tasks without a pod take no time worth drawing.
+
     Args:
         dags: as ``inside.py`` prints them.
         plans: by source; a load takes what its plan says, a task that is in no plan a minute.
@@ -59,11 +61,12 @@ def expected_day(dags: Sequence[Mapping[str, Any]], plans: Mapping[str, Plan], p
     runs: list[Run] = []
     for start, dag in sorted(_starts(dags), key=lambda one: (one[0], one[1]["id"])):
         ends = [start]
-        for task in dag["tasks"]:
+        tasks = [task for task in dag["tasks"] if task["image"]]
+        for task in tasks:
             if task["stream"]:
                 pods.append(_placed(dag, task, start, _minutes(dag, task, plans), free))
                 ends.append(pods[-1].end)
-        for task in dag["tasks"]:
+        for task in tasks:
             if not task["stream"]:
                 pods.append(_placed(dag, task, max(ends), _minutes(dag, task, plans), free))
                 ends.append(pods[-1].end)
