@@ -16,7 +16,7 @@ MODELS = "stg_pestroutes__customer stg_pestroutes__group"
 CHOSEN = "+stg_pestroutes__customer +stg_pestroutes__group transload_loads"
 BUILD = ("build", "--select", *CHOSEN.split(), "--exclude", "casts_are_tolerant", "newest_by_cursor_then_by_load")
 RAW = (*BUILD, "--vars", "load: raw")
-COLUMNS = "customer_id, office_id, fname, balance, subscription_ids::varchar, date_updated::varchar, _load_id"
+COLUMNS = "customer_id, office_id, fname, balance, replace(subscription_ids::varchar, ' ', ''), date_updated::varchar, _load_id"
 
 
 def customer(key: int, updated: str = "2026-01-30 12:00:00", **fields: object) -> dict[str, object]:
