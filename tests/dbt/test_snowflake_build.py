@@ -169,7 +169,7 @@ def test_from_the_first_load_to_raw_tables(
     path.unlink()
     changed = green(found.dbt(*STAGE, "--vars", "auto_refresh: true"))
     assert "ANALYTICS.raw_pestroutes.customer is not as it is declared now" in changed.text
-    assert not changed.sent("create")[2:]  # the schemas
+    assert not changed.sent("create external") + changed.sent("create or replace")
     anew = ("run-operation", "stage_external_sources", "--args", "{select: pestroutes, recreate: true}")
     made = green(found.dbt(*anew, "--vars", "auto_refresh: true"))
     assert made.sent("create or replace external table ANALYTICS.raw_pestroutes.customer".lower())
