@@ -20,8 +20,15 @@ FAILED = [{"node": f"node_{number}", "status": "fail", "message": f"Got {number}
 
 def summary(**changes: Any) -> dict[str, Any]:
     return {
-        "format": 1, "source": "pestroutes", "command": "build", "exit_code": 0, "error": None, "failed": [],
-        "nodes": {"success": 3}, "truncated": False, "run_results": None,
+        "format": 1,
+        "source": "pestroutes",
+        "command": "build",
+        "exit_code": 0,
+        "error": None,
+        "failed": [],
+        "nodes": {"success": 3},
+        "truncated": False,
+        "run_results": None,
         **changes,
     }
 
