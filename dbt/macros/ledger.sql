@@ -82,12 +82,14 @@
     {%- set begin = "insert into " ~ transload_table('ledger') ~ " (load_path, source, stream, load_id, part, records, staged_at)" -%}
     {%- set of = sql_text(load_path()) ~ ", " ~ sql_text(node.source_name) ~ ", " ~ sql_text(node.name) -%}
     {%- set statements = [] -%}
-    {%- set empty = loads | rejectattr('parts') | map(attribute='load_id') | list -%}
-    {%- if empty -%}
-        {%- set rows = [] -%}
-        {%- for load_id in empty -%}
-            {%- do rows.append("select " ~ of ~ ", " ~ sql_text(load_id) ~ ", '', 0, " ~ utc_now()) -%}
+    {#- What has no records has no group to be counted in. -#}
+    {%- set rows = [] -%}
+    {%- for load in loads -%}
+        {%- for part in load.parts or [{'key': '', 'records': 0}] if not part.records -%}
+            {%- do rows.append("select " ~ of ~ ", " ~ sql_text(load.load_id) ~ ", " ~ sql_text(part.key) ~ ", 0, " ~ utc_now()) -%}
         {%- endfor -%}
+    {%- endfor -%}
+    {%- if rows -%}
         {%- do statements.append(begin ~ " " ~ rows | join(" union all ")) -%}
     {%- endif -%}
     {%- set full = loads | selectattr('parts') | list -%}

@@ -98,6 +98,8 @@ class Snowflake:
             return [self._show(found["schema"].lower())]
         if found := COPY.match(text):
             return self._copy(found)
+        if text.lower().startswith("select current_warehouse()"):
+            return ["select 'TRANSLOAD' as warehouse"]
         if NOTHING.match(text):
             return [DONE]
         if text.lower() in ("commit", "rollback"):

@@ -16,7 +16,7 @@ MODELS = "stg_pestroutes__customer stg_pestroutes__group"
 CHOSEN = "+stg_pestroutes__customer +stg_pestroutes__group transload_loads"
 BUILD = ("build", "--select", *CHOSEN.split(), "--exclude", "casts_are_tolerant", "newest_by_cursor_then_by_load")
 RAW = (*BUILD, "--vars", "load: raw")
-COLUMNS = "customer_id, office_id, fname, balance, subscription_ids::varchar, date_updated::varchar, _load_id"
+COLUMNS = "customer_id, office_id, fname, balance, replace(subscription_ids::varchar, ' ', ''), date_updated::varchar, _load_id"
 
 
 def customer(key: int, updated: str = "2026-01-30 12:00:00", **fields: object) -> dict[str, object]:
@@ -169,7 +169,7 @@ def test_from_the_first_load_to_raw_tables(
     path.unlink()
     changed = green(found.dbt(*STAGE, "--vars", "auto_refresh: true"))
     assert "ANALYTICS.raw_pestroutes.customer is not as it is declared now" in changed.text
-    assert not changed.sent("create")[2:]  # the schemas
+    assert not changed.sent("create external") + changed.sent("create or replace")
     anew = ("run-operation", "stage_external_sources", "--args", "{select: pestroutes, recreate: true}")
     made = green(found.dbt(*anew, "--vars", "auto_refresh: true"))
     assert made.sent("create or replace external table ANALYTICS.raw_pestroutes.customer".lower())
