@@ -18,7 +18,7 @@ demo: setup ## Two days of PestRoutes and Marketo to S3 to dbt, by the real DAGs
 airflow: setup ## Open the real Airflow on these DAGs and the demo's data, and say its address
 	@$(PY) -m tools.demo --airflow
 
-test: setup ## Run all tests but those of the images and on a cluster
+test: setup ## Run all tests but those of images, on a cluster, and of whole builds on the stand-in for Snowflake
 	@sh tools/test.sh $(PARTS)
 
 test-browser: setup ## Look at the page of the architecture in a real browser; installs Debian's Chromium where there is none

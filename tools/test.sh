@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs the tests of the parts that are named (extractors dbt dags helm browser images cluster), each in its own environment: dbt, dags and
+# Runs the tests of the parts that are named (extractors dbt dags helm snowflake browser images cluster), each in its own environment: dbt, dags and
 # helm, which keep one core busy each, side by side, and the others by themselves. Ends with the sum of the runners' counts.
 set -u
 cd "$(dirname "$0")/.."
@@ -30,8 +30,9 @@ await() {
 
 for name in "$@"; do
   case $name in
-    extractors) part extractors .venv/bin/python -n 2 extractors architect tests/pipeline tests/sandbox tests/repository ;;
-    dbt) begin dbt .venv-dbt/bin/python tests/dbt ;;
+    extractors) part extractors .venv/bin/python -n 2 extractors architect tests/pipeline tests/faults tests/sandbox tests/repository ;;
+    dbt) begin dbt .venv-dbt/bin/python tests/dbt --ignore tests/dbt/test_snowflake_build.py ;;
+    snowflake) begin snowflake .venv-dbt/bin/python tests/dbt/test_snowflake_build.py ;;
     dags) begin dags .venv-airflow/bin/python tests/dags ;;
     helm) begin helm .venv-helm/bin/python tests/helm ;;
     browser) await; part browser .venv/bin/python tests/browser ;;

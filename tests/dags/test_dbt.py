@@ -77,6 +77,7 @@ def test_without_a_summary_the_exit_code_is_all_there_is_to_say(monkeypatch: pyt
 def test_a_pod_has_snowflakes_key_as_a_file_and_knows_its_run() -> None:
     platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
     operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
+    operator.placement = {}
     pod = operator.build_pod_request_obj(dry_run=True)
     environment = {one.name: one.value for one in pod.spec.containers[0].env}
     assert environment["SNOWFLAKE_PRIVATE_KEY_FILE"] == "/run/secrets/transload/private_key.p8"

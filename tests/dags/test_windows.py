@@ -118,8 +118,9 @@ def vendor(
         pytest.fail("the extractor's environment is not made: make setup")
     sandbox = Vendor(source)
     (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "dbt").write_text("#!/bin/sh\nexit 0\n")
-    (tmp_path / "bin" / "dbt").chmod(0o755)
+    for name in ("dbt", "python"):  # the Python beside dbt is what runs it
+        (tmp_path / "bin" / name).write_text("#!/bin/sh\nexit 0\n")
+        (tmp_path / "bin" / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{COMMANDS}:/usr/bin:/bin")
     monkeypatch.setenv("TRANSLOAD_DESTINATION", str(lake))
     monkeypatch.setenv(f"{source.name.upper()}_BASE_URL", sandbox.url)
