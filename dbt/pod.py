@@ -144,7 +144,7 @@ def installed() -> Dbt:
 def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[str, Any]:
     """Stages, builds and tests; returns the summary."""
     began = time.monotonic()
-    command = "stage"
+    command, kept = "stage", None
     code, error, _ = dbt("run-operation", "stage_external_sources", "--args", json.dumps({"select": source}))
     nodes: list[Any] = []
     if code == 0:
@@ -154,7 +154,7 @@ def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[s
         code, error, nodes = (
             retry(dbt, source, earlier) if earlier else dbt("build", "--select", *select.split(), "transload_loads")
         )
-        keep(attempt, dbt.folder)
+        kept = keep(attempt, dbt.folder)
     failed = [
         {"node": one.node.name, "status": str(one.status), "message": one_line(one.message)}
         for one in nodes
@@ -170,7 +170,7 @@ def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[s
         "seconds": round(time.monotonic() - began, 1),
         "nodes": dict(sorted(Counter(str(one.status) for one in nodes).items())),
         "failed": failed,
-        "run_results": attempt.kept if command != "stage" else None,
+        "run_results": kept,
         "truncated": False,
     }
 
@@ -199,23 +199,33 @@ def earlier_results(attempt: Attempt, folder: Path) -> Path | None:
     """The folder with the results of the attempt before this one; None for a first attempt or one that came to no results."""
     if attempt.kept is None or attempt.number == 1:
         return None
-    files, path = _store(attempt.kept)
-    if not files.exists(path):
+    try:
+        files, path = _store(attempt.kept)
+        found = files.cat_file(path) if files.exists(path) else None
+    except Exception as error:  # noqa: BLE001 - whatever it is: without them all is built
+        sys.stderr.write(f"{attempt.kept} cannot be read ({one_line(str(error))}): all is built anew\n")
+        return None
+    if found is None:
         return None
     earlier = folder / "earlier"
     earlier.mkdir(parents=True, exist_ok=True)
-    (earlier / RESULTS).write_bytes(files.cat_file(path))
+    (earlier / RESULTS).write_bytes(found)
     return earlier
 
 
-def keep(attempt: Attempt, folder: Path) -> None:
-    """Puts the results into the lake. What dbt wrote last is what a retry goes on from."""
+def keep(attempt: Attempt, folder: Path) -> str | None:
+    """Puts the results into the lake, and returns where. What dbt wrote last is what a retry goes on from."""
     written = folder / RESULTS
     if attempt.kept is None or not written.exists():
-        return
-    files, path = _store(attempt.kept)
-    files.makedirs(path.rpartition("/")[0], exist_ok=True)
-    files.pipe_file(path, written.read_bytes())
+        return None
+    try:
+        files, path = _store(attempt.kept)
+        files.makedirs(path.rpartition("/")[0], exist_ok=True)
+        files.pipe_file(path, written.read_bytes())
+    except Exception as error:  # noqa: BLE001 - whatever it is: what is built is built
+        sys.stderr.write(f"{attempt.kept} cannot be written ({one_line(str(error))}): a retry builds all anew\n")
+        return None
+    return attempt.kept
 
 
 def one_line(text: str | None) -> str:

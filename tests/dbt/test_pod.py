@@ -13,7 +13,7 @@ from dbt_harness import PROJECT, FixtureLake, Project
 
 sys.path.append(str(PROJECT))
 
-from pod import Attempt, Dbt, build_source, shortened
+from pod import Attempt, Dbt, build_source, earlier_results, keep, shortened
 
 SELECT = "+stg_pestroutes__customer,source:pestroutes+"
 CUSTOMERS = [{"customerID": "1"}, {"customerID": "2"}]
@@ -86,6 +86,19 @@ def test_what_staging_stops_at_is_the_error(dbt: Dbt, lake: FixtureLake) -> None
 
 def test_a_run_without_a_name_keeps_nothing() -> None:
     assert Attempt.of({"TRANSLOAD_ATTEMPT": "3"}, "pestroutes") == Attempt(None, 1)
+
+
+def test_a_lake_that_takes_or_gives_no_results_does_not_fail_a_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run_results.json").write_text("{}")
+    (tmp_path / "file").touch()
+    (tmp_path / "folder").mkdir()
+    assert keep(Attempt(str(tmp_path / "file" / "run_results.json"), 1), tmp_path) is None
+    assert "a retry builds all anew" in capsys.readouterr().err
+    assert earlier_results(Attempt(str(tmp_path / "folder"), 2), tmp_path) is None
+    assert "all is built anew" in capsys.readouterr().err
+    assert keep(Attempt(None, 1), tmp_path) is None
 
 
 def test_the_summary_fits_into_a_termination_message() -> None:
