@@ -43,7 +43,7 @@ def soak(arguments: argparse.Namespace) -> dict[str, Any]:
             _chaos(workers, found, began, min(left, arguments.check * 60))
             checks.append(_calm(found, workers, comparison, "after incremental loads"))
         if not _wrong(checks, workers):
-            checks.append(_calm(found, workers, comparison, "after full loads", "--full-refresh"))
+            checks.append(_calm(found, workers, comparison, "after full loads", full=True))
         return _report(found, workers, checks, time.monotonic() - began, arguments)
 
 
@@ -66,7 +66,9 @@ def _chaos(workers: list[Worker], found: World, began: float, seconds: float) ->
         worker.pause()
 
 
-def _calm(found: World, workers: list[Worker], comparison: Comparison, title: str, *more: str) -> dict[str, Any]:
+def _calm(
+    found: World, workers: list[Worker], comparison: Comparison, title: str, *, full: bool = False
+) -> dict[str, Any]:
     """Nothing goes wrong and no time passes; what is there is held against the truth."""
     with ExitStack() as stack:
         for proxy in found.proxies().values():
@@ -74,10 +76,10 @@ def _calm(found: World, workers: list[Worker], comparison: Comparison, title: st
         for one in found.vendors:
             stack.enter_context(one.clock.standing())
         for worker in workers:
-            worker.extract_calmly(worker.running.clock.now() + A_SECOND, *more)
+            worker.extract_calmly(worker.running.clock.now() + A_SECOND, full=full)
         build(found)
         compared = comparison.streams()
-    if more:
+    if full:
         # Whatever the vendor has deleted is gone from the warehouse as well.
         compared = [Compared(**(asdict(one) | {"stale": one.stale + one.deleted})) for one in compared]
     wrong = sum(one.wrong for one in compared)

@@ -74,19 +74,18 @@ class Worker:
         """Whether it is at work."""
         return self._thread is not None and self._thread.is_alive()
 
-    def extract_calmly(self, until: datetime, *more: str) -> None:
-        """One window with nothing in its way.
+    def extract_calmly(self, until: datetime, *, full: bool = False) -> None:
+        """One window of all streams with nothing in its way.
 
         Raises:
             RuntimeError: it did not end with 0.
         """
-        code, output = self._finished(
-            self._command("extract", *self.running.vendor.streams, "--until", until.isoformat(), *more)
-        )
-        if code:
-            raise RuntimeError(
-                f"{self.running.vendor.name}: a run without any fault ended with {code}:\n{output[-3000:]}"
-            )
+        for what in self.running.vendor.runs(full=full):
+            code, output = self._finished(self._command("extract", *what, "--until", until.isoformat()))
+            if code:
+                raise RuntimeError(
+                    f"{self.running.vendor.name}: a run without any fault ended with {code}:\n{output[-3000:]}"
+                )
 
     def _work(self) -> None:
         try:
@@ -98,10 +97,10 @@ class Worker:
     def _window(self) -> None:
         """Run one window until it is committed, or given up for a later one, as a schedule would."""
         until = self.running.clock.now().isoformat()
-        full = ("--full-refresh",) if self._dice.random() < 0.06 else ()
+        what = self.running.vendor.runs(full=self._dice.random() < 0.06)[0]
         while not self._stop.is_set():
             sizes = self._dice.choice([("200",), ("1000",), ("250000", "--compression", "none")])
-            arguments = ("extract", *self.running.vendor.streams, "--until", until, *full, "--batch-size", *sizes,
+            arguments = ("extract", *what, "--until", until, "--batch-size", *sizes,
                          "--retry-deadline", str(RETRY_SECONDS))  # fmt: skip
             if self._attempt(arguments) == 0:
                 self.tally.windows += 1

@@ -42,6 +42,7 @@ class Vendor:
         extra: the extractor's own variables.
         sandbox: options, beside the number of records.
         faults: in a body that the vendor sends with 200.
+        forgotten: streams of which the vendor has only what is new: a full load would lose the rest.
     """
 
     name: str
@@ -50,6 +51,15 @@ class Vendor:
     extra: dict[str, str]
     sandbox: dict[str, object]
     faults: tuple[Fault, ...]
+    forgotten: frozenset[str] = frozenset()
+
+    def runs(self, *, full: bool) -> list[tuple[str, ...]]:
+        """What ``extract`` is given to load all streams, a run each."""
+        if not full:
+            return [self.streams]
+        whole = tuple(name for name in self.streams if name not in self.forgotten)
+        rest = tuple(name for name in self.streams if name in self.forgotten)
+        return [(*whole, "--full-refresh"), *([rest] if rest else [])]
 
 
 def _marketo(code: str, message: str) -> Fault:
@@ -76,6 +86,7 @@ VENDORS = (
         {"job_polls": 0, "quota_mb": 1_000_000, "history_days": 20, "activities_per_day": 300},
         (_marketo("601", "Access token invalid"), _marketo("602", "Access token expired"),
          _marketo("611", "System error")),
+        frozenset({"deleted_leads"}),
     ),
 )  # fmt: skip
 

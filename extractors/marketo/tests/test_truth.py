@@ -91,6 +91,15 @@ def test_a_full_load_has_objects_that_changed_since_its_end(
     assert by_key(stream, extracted(stream)) == expected
 
 
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize(("how", "warned"), [(("--full-refresh",), True), ((), False)])
+def test_a_full_load_of_what_marketo_forgets_warns(
+    extract: Callable[..., Any], how: tuple[str, ...], warned: bool
+) -> None:
+    outcome = extract("deleted_leads", *how, "--until", UNTIL)
+    assert (outcome.code, "of 14 days" in outcome.err) == (0, warned)
+
+
 def test_leads_are_those_whose_bulk_update_falls_into_the_window(
     sandbox: Any, extract: Callable[..., Any], extracted: Callable[[str], list[Any]]
 ) -> None:

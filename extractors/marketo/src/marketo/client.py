@@ -46,6 +46,7 @@ _NO_UPDATED_AT = {
     f"or merge name are fetched over REST. {_UNSEEN}",
     "program_members": "this account has no filter on updatedAt: every load takes all members of all programs",
 }
+_FORGOTTEN = "a full load has the deletions of 14 days, which Marketo still keeps: older ones, loaded before, are not read any more"
 
 
 class Marketo:
@@ -93,6 +94,8 @@ class Marketo:
             if place.kept is not None:
                 # Older ones are of leads that were gone before anybody loaded them.
                 since = max(since, window.until - place.kept)
+                if window.mode == "full":
+                    log.warning(_FORGOTTEN, extra={"stream": stream.name})
             return feed_of(self._api, stream, place, window, since, token, fields)
         return self._exported(stream, place, window, token)
 
