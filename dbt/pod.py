@@ -40,7 +40,7 @@ class Attempt:
 
     Args:
         kept: the address of `run_results.json` in the lake; None for a run without a name.
-        number: from 1.
+        number: from 1; a task that was cleared begins at 1 again.
     """
 
     kept: str | None
@@ -88,7 +88,9 @@ def _use_dbts_python() -> None:
     if dbt is None:
         sys.exit("no command 'dbt' on PATH: install it, or put its environment on PATH")
     python = Path(dbt).resolve().parent / "python"
-    if python.exists() and Path(sys.prefix) != python.parent.parent:
+    # Once only: what stands beside a shim of dbt is another shim.
+    if python.exists() and Path(sys.prefix) != python.parent.parent and not os.environ.get("TRANSLOAD_DBTS_PYTHON"):
+        os.environ["TRANSLOAD_DBTS_PYTHON"] = "1"
         os.execv(python, [str(python), *sys.argv])  # noqa: S606 - the same program
 
 
@@ -150,6 +152,8 @@ def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[s
     if code == 0:
         os.environ["TRANSLOAD_STAGED"] = "1"  # the hook before each of the builds need not do it again
         earlier = earlier_results(attempt, dbt.folder)
+        # Every command of dbt writes its results there, staging too: of those no retry may go on.
+        (dbt.folder / RESULTS).unlink(missing_ok=True)
         command = "retry" if earlier else "build"
         code, error, nodes = (
             retry(dbt, source, earlier) if earlier else dbt("build", "--select", *select.split(), "transload_loads")
@@ -178,13 +182,16 @@ def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[s
 def retry(dbt: Dbt, source: str, earlier: Path) -> tuple[int, str | None, list[Any]]:
     """Goes on where an attempt stopped, if what was committed meanwhile is whole: its tests passed before that was there.
 
-    That look writes results too; those of the attempt before are kept elsewhere, and are what is gone on from.
+    That look writes results too, which are of no use. A retry that comes to none leaves those of the attempt before.
     """
+    written = dbt.folder / RESULTS
     code, error, nodes = dbt("test", "--select", f"source:{source},test_name:reconciled")
-    if code:
-        (dbt.folder / RESULTS).write_bytes((earlier / RESULTS).read_bytes())
-        return code, error, nodes
-    return dbt("retry", "--state", str(earlier))
+    written.unlink(missing_ok=True)
+    if code == 0:
+        code, error, nodes = dbt("retry", "--state", str(earlier))
+    if not written.exists():
+        written.write_bytes((earlier / RESULTS).read_bytes())
+    return code, error, nodes
 
 
 def _store(address: str) -> tuple[Any, str]:
@@ -197,10 +204,12 @@ def _store(address: str) -> tuple[Any, str]:
 
 def earlier_results(attempt: Attempt, folder: Path) -> Path | None:
     """The folder with the results of the attempt before this one; None for a first attempt or one that came to no results."""
-    if attempt.kept is None or attempt.number == 1:
+    if attempt.kept is None:
         return None
     try:
         files, path = _store(attempt.kept)
+        if attempt.number == 1 and files.exists(path):
+            files.rm_file(path)  # of a run that was since cleared, whose results are not this one's
         found = files.cat_file(path) if files.exists(path) else None
     except Exception as error:  # noqa: BLE001 - whatever it is: without them all is built
         sys.stderr.write(f"{attempt.kept} cannot be read ({one_line(str(error))}): all is built anew\n")

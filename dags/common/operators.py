@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from airflow.providers.common.compat.sdk import (
@@ -27,8 +27,8 @@ SINCE = "{{ '--since=' ~ params.since if params.get('since') else '' }}"
 # The root file system of a container is read-only, and dbt writes beside the project unless told otherwise.
 _DBT_CONTAINER = {"HOME": "/tmp", "DBT_TARGET_PATH": "/tmp/target", "DBT_LOG_PATH": "/tmp/logs"}  # noqa: S108
 
-# Snowflake's key among the files of the Secret transload-dbt-files; the Secret transload-dbt may name another place.
-_DBT_KEY = {"SNOWFLAKE_PRIVATE_KEY_FILE": f"{pods.FILES}/private_key.p8"}
+# Which attempt it is since the task was last cleared: what was built before that is to be built again.
+ATTEMPT = "{{ ti.try_number - (ti.max_tries - task.retries) }}"
 
 
 def stream_asset(source: str, stream: str) -> Asset:
@@ -133,6 +133,13 @@ class ChooseOperator(BaseBranchOperator):
     A task that is skipped here is never started: on a busy scheduler a start costs seconds, and a DAG has forty.
     """
 
+    def __init__(self, *, platform: settings.Settings | None = None, **kwargs: Any) -> None:
+        platform = platform or settings.current()
+        kwargs.setdefault("retries", platform.retries)
+        kwargs.setdefault("retry_delay", timedelta(seconds=10))
+        kwargs.setdefault("execution_timeout", timedelta(minutes=5))
+        super().__init__(**kwargs)
+
     def choose_branch(self, context: Context) -> list[str]:
         """Returns the tasks of this run. Raises AirflowFailException if it names no stream of this DAG."""
         chosen = context["params"].get("streams")
@@ -167,9 +174,8 @@ class DbtOperator(PlatformOperator):
                 "DBT_USE_COLORS": "false",
                 "TRANSLOAD_DAG": "{{ dag.dag_id }}",
                 "TRANSLOAD_RUN": "{{ run_id }}",
-                "TRANSLOAD_ATTEMPT": "{{ ti.try_number }}",
+                "TRANSLOAD_ATTEMPT": ATTEMPT,
                 **(_DBT_CONTAINER if platform.runner != "process" else {}),
-                **(_DBT_KEY if platform.runner == "kubernetes" else {}),
             },
             **kwargs,
         )

@@ -160,8 +160,7 @@ class PlatformOperator(KubernetesPodOperator):
             return pod
         if pod is not None:
             self.pod_manager.delete_pod(pod)
-        if swept := pods.sweep(self.client, pod_request_obj.metadata.namespace):
-            self.log.info("Deleted pods that ended more than a day ago: %s", ", ".join(swept))
+        self._sweep(pod_request_obj.metadata.namespace)
         # Known before it is made, so that a kill in between deletes it; and if that came too early, then now.
         self.pod = pod_request_obj
         created = self.pod_manager.create_pod(pod=pod_request_obj)
@@ -170,6 +169,16 @@ class PlatformOperator(KubernetesPodOperator):
             self.pod_manager.delete_pod(created)
             raise AirflowException("killed while its pod was made")
         return created
+
+    def _sweep(self, namespace: str) -> None:
+        """Deletes what others left. That this does not work is no reason for this task to fail."""
+        try:
+            swept = pods.sweep(self.client, namespace, self.platform.environment)
+        except ApiException as error:
+            self.log.warning("Pods that ended long ago could not be looked for: %s %s", error.status, error.reason)
+            return
+        if swept:
+            self.log.info("Deleted pods that ended more than a day ago: %s", ", ".join(swept))
 
     def cleanup(
         self,

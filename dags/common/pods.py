@@ -78,15 +78,15 @@ def has_ended(pod: k8s.V1Pod) -> bool:
     return pod.status is not None and pod.status.phase in ("Succeeded", "Failed")
 
 
-def sweep(client: CoreV1Api, namespace: str) -> list[str]:
-    """Deletes the pods that ended more than a day ago and returns their names.
+def sweep(client: CoreV1Api, namespace: str, environment: str) -> list[str]:
+    """Deletes the environment's pods that ended more than a day ago and returns their names.
 
     Each task deletes its own. What is left is of tasks that were killed while nobody was there to end their pods, and that
     no retry has taken up. A pod that somebody else has deleted meanwhile is fine.
     """
     found = client.list_namespaced_pod(
         namespace=namespace,
-        label_selector="app=transload,kubernetes_pod_operator=True",
+        label_selector=f"app=transload,environment={environment},kubernetes_pod_operator=True",
         field_selector="status.phase!=Pending,status.phase!=Running,status.phase!=Unknown",
     )
     swept = [pod.metadata.name for pod in found.items if datetime.now(UTC) - _ended_at(pod) > timedelta(days=1)]

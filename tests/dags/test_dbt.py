@@ -8,12 +8,13 @@ from unittest.mock import MagicMock
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowException
+from jinja2 import Template
 
 from common.build import Build
 from common.notifications import FailureNotifier
-from common.operators import DbtOperator
+from common.operators import ATTEMPT, DbtOperator
 from common.outcome import Outcome
-from common.settings import load
+from common.settings import DBT_PROJECT, load
 
 FAILED = [{"node": f"node_{number}", "status": "fail", "message": f"Got {number} results"} for number in range(1, 6)]
 
@@ -74,13 +75,25 @@ def test_without_a_summary_the_exit_code_is_all_there_is_to_say(monkeypatch: pyt
         run(monkeypatch, 137, text)
 
 
-def test_a_pod_has_snowflakes_key_as_a_file_and_knows_its_run() -> None:
+def test_a_pod_has_snowflakes_key_as_a_file_where_dbt_looks_for_it() -> None:
     platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
     operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
     operator.placement = {}
     pod = operator.build_pod_request_obj(dry_run=True)
-    environment = {one.name: one.value for one in pod.spec.containers[0].env}
-    assert environment["SNOWFLAKE_PRIVATE_KEY_FILE"] == "/run/secrets/transload/private_key.p8"
-    assert environment["TRANSLOAD_ATTEMPT"] == "{{ ti.try_number }}"
     volume = next(one for one in pod.spec.volumes if one.name == "files")
     assert (volume.secret.secret_name, volume.secret.optional) == ("transload-dbt-files", True)
+    mount = next(one for one in pod.spec.containers[0].volume_mounts if one.name == "files")
+    assert f"'{mount.mount_path}/private_key.p8'" in (DBT_PROJECT / "profiles.yml").read_text()
+    # The Secret may name another place, and a variable of the pod's own would hide it.
+    assert "SNOWFLAKE_PRIVATE_KEY_FILE" not in {one.name for one in pod.spec.containers[0].env}
+
+
+@pytest.mark.parametrize(
+    ("try_number", "max_tries", "attempt"),
+    [(1, 5, "1"), (2, 5, "2"), (6, 5, "6"), (2, 6, "1"), (3, 6, "2"), (8, 12, "1")],
+    ids=["first", "retry", "last retry", "cleared", "retry of a cleared one", "cleared after two retries and more"],
+)
+def test_attempts_are_counted_since_the_task_was_cleared(try_number: int, max_tries: int, attempt: str) -> None:
+    """Airflow counts tries on and on, and when a task is cleared grants its retries anew behind the last try."""
+    ti, task = MagicMock(try_number=try_number, max_tries=max_tries), MagicMock(retries=5)
+    assert Template(ATTEMPT).render(ti=ti, task=task) == attempt

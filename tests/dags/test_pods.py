@@ -584,6 +584,26 @@ def test_pods_that_ended_long_ago_are_deleted_whoever_left_them(waiting: Callabl
     run.execute()
     deleted = [call.args for call in run.client.delete_namespaced_pod.call_args_list]
     assert deleted == [("begun then, old", "n"), ("begun then, evicted", "n")]
+    looked = [call.kwargs for call in run.client.list_namespaced_pod.call_args_list if "field_selector" in call.kwargs]
+    assert "environment=production" in looked[0]["label_selector"]
+
+
+@pytest.mark.parametrize("status", [403, 500])
+def test_that_nobody_can_look_for_old_pods_fails_no_task(
+    waiting: Callable[..., Cluster], commit: Any, status: int
+) -> None:
+    commit(load_id=LOAD_ID)
+    run = waiting(0, SUMMARY)
+    there = run.client.list_namespaced_pod.side_effect
+
+    def refuse(**asked: Any) -> Any:
+        if "field_selector" in asked:
+            raise ApiException(status=status)
+        return there(**asked)
+
+    run.client.list_namespaced_pod.side_effect = refuse
+    run.execute()
+    assert run.xcoms["return_value"]["load_id"] == LOAD_ID
 
 
 def test_a_pod_that_ended_before_anybody_waited_is_judged_once(lake: Path, commit: Any) -> None:

@@ -88,6 +88,45 @@ def test_a_run_without_a_name_keeps_nothing() -> None:
     assert Attempt.of({"TRANSLOAD_ATTEMPT": "3"}, "pestroutes") == Attempt(None, 1)
 
 
+class Played:
+    """A dbt that does as it is told: each command writes results, or dies before it comes to any."""
+
+    def __init__(self, folder: Path, *dies: str) -> None:
+        self.folder, self.dies = folder, dies
+        self.folder.mkdir()
+
+    def __call__(self, command: str, *_: str) -> tuple[int, str | None, list[object]]:
+        if command in self.dies:
+            return 2, "no connection", []
+        (self.folder / "run_results.json").write_text(command)
+        return 0, None, []
+
+
+def play(tmp_path: Path, number: int, *dies: str) -> tuple[str, str | None]:
+    """The command of an attempt, and the results that are kept behind it. Each attempt has a pod, and a folder, of its own."""
+    kept = tmp_path / "lake" / "run_results.json"
+    dbt = Played(tmp_path / f"{number}-{len(list(tmp_path.iterdir()))}", *dies)
+    summary = build_source(dbt, "pestroutes", SELECT, Attempt(str(kept), number))  # type: ignore[arg-type]
+    return summary["command"], kept.read_text() if kept.exists() else None
+
+
+def test_a_build_that_dies_before_its_results_is_made_again_whole(tmp_path: Path) -> None:
+    assert play(tmp_path, 1, "build") == ("build", None)
+    assert play(tmp_path, 2) == ("build", "build")
+
+
+def test_a_retry_that_dies_before_its_results_leaves_those_that_it_began_from(tmp_path: Path) -> None:
+    assert play(tmp_path, 1) == ("build", "build")
+    assert play(tmp_path, 2, "retry") == ("retry", "build")
+    assert play(tmp_path, 3) == ("retry", "retry")
+
+
+def test_the_first_attempt_since_a_run_was_cleared_builds_all_whatever_became_of_those_before(tmp_path: Path) -> None:
+    assert play(tmp_path, 1) == ("build", "build")
+    assert play(tmp_path, 1, "build") == ("build", None)
+    assert play(tmp_path, 2) == ("build", "build")
+
+
 def test_a_lake_that_takes_or_gives_no_results_does_not_fail_a_build(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

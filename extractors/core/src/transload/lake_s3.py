@@ -21,6 +21,7 @@ from transload.steps import Step, reached
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 log = logging.getLogger(__name__)
 
@@ -78,16 +79,12 @@ class S3Lake:
         try:
             with _explaining(self.url, key):
                 for _ in range(_READS - 1):
+                    answer = self._s3.get_object(Bucket=self._bucket, Key=self._full(key))
                     with suppress(*_BROKEN_OFF):
-                        return self._whole(key)
-                return self._whole(key)
+                        return _read(answer)
+                return _read(self._s3.get_object(Bucket=self._bucket, Key=self._full(key)))
         except KeyError:
             return None
-
-    def _whole(self, key: str) -> Stored:
-        answer = self._s3.get_object(Bucket=self._bucket, Key=self._full(key))
-        with closing(answer["Body"]) as body:
-            return Stored(body.read(), answer["ETag"])
 
     def put(self, key: str, data: bytes, *, match: str | None = None, absent: bool = False) -> str:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if absent else {"IfMatch": match} if match else {}
@@ -151,6 +148,11 @@ class S3Lake:
 
     def _relative(self, full: str) -> str:
         return full[len(self._prefix) + 1 :] if self._prefix else full
+
+
+def _read(answer: GetObjectOutputTypeDef) -> Stored:
+    with closing(answer["Body"]) as body:
+        return Stored(body.read(), answer["ETag"])
 
 
 class _MultipartWriter:
