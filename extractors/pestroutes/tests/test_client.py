@@ -131,6 +131,16 @@ def test_all_offices_are_read_by_default_and_chosen_ones_on_demand(
     assert asked == {"0", "1,3"}
 
 
+@pytest.mark.parametrize("offices", ["99", "1,99"])
+def test_an_office_that_is_not_there_is_refused_before_anything_is_committed(
+    sandbox: Any, run: Any, extract: Extract, extracted: Read, offices: str
+) -> None:
+    assert run("check", "--office-ids", offices).code == 78
+    outcome = extract("customer", "--full-refresh", "--until", UNTIL, "--office-ids", offices)
+    assert (outcome.code, extracted("customer", "full")) == (78, [])
+    assert "no office 99" in outcome.err
+
+
 def test_an_open_load_of_other_offices_is_not_gone_on_with(sandbox: Any, extract: Extract, extracted: Read) -> None:
     command = ("customer", "--until", UNTIL, "--batch-size", 10, "--retry-deadline", 0)
     sandbox.faults({"fault": "http_500", "times": -1, "after": 3, "match": {"action": "get"}})

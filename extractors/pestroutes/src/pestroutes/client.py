@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -33,6 +33,7 @@ SEARCH_CAP = 50_000  # ids a search gives at most (§2)
 GET_CAP = 1_000  # ids a get takes; more are cut off in silence (§2)
 FEW = 10  # records that may vanish between search and get without looking like a fault
 _PLAIN = re.compile(rb"[0-9A-Z%-]*")
+ALL_OFFICES = "0"
 PROBE = "office"  # the cheapest entity: tells a refused key from a refused entity
 
 
@@ -61,6 +62,7 @@ class PestRoutes:
             stop=runtime.stop,
             redact=runtime.redact,
         )
+        self._offices_known = False
         self._accepted = False  # whether the credentials have been taken once
         self._rows_names: dict[str, str] = {}  # under which name each entity's rows came last
         self._threads = ThreadPoolExecutor(runtime.concurrency, thread_name_prefix="get")
@@ -82,7 +84,7 @@ class PestRoutes:
 
     def check(self) -> Checked:
         """One search of offices; says how many can be read and what is left of the quota."""
-        found = self._call(PROBE, "search", {"officeIDs": self._offices})
+        found = self._chosen_offices()
         left = self._pace.left().get("reads_left_today")
         return Checked(f"ok, {len(found.ids())} offices" + ("" if left is None else f", {left:,} reads left today"))
 
@@ -92,6 +94,9 @@ class PestRoutes:
         The token is the greatest id asked for, ``{"after": 12345}``.
         """
         entity: Entity = stream.detail
+        if self._offices != ALL_OFFICES and not self._offices_known:
+            # Of an office that is not there, nothing would be found: a full load of nothing is one, too.
+            self._chosen_offices()
         ids = self._ids(entity, window, token["after"] if token else None)
         size = min(GET_CAP, self._runtime.page_size)
         batches = iter(lambda: list(islice(ids, size)), [])
@@ -104,6 +109,17 @@ class PestRoutes:
                 yield under_way.pop(0).result()
         for future in under_way:
             yield future.result()
+
+    def _chosen_offices(self) -> Envelope:
+        """The offices that are asked for. Raises ConfigError if there is none of a number."""
+        found = self._call(PROBE, "search", {"officeIDs": self._offices})
+        if self._offices != ALL_OFFICES and (
+            missing := {int(one) for one in self._offices.split(",")} - _numbers(found.ids())
+        ):
+            named = ", ".join(str(one) for one in sorted(missing))
+            raise ConfigError(f"--office-ids: this key can read no office {named}; without the option, all are read")
+        self._offices_known = True
+        return found
 
     # Searching
 
@@ -287,7 +303,7 @@ def _between(change: str, first: datetime, last: datetime) -> dict[str, Any]:
     return {"operator": "BETWEEN", "value": [f"{first:%Y-%m-%d %H:%M:%S}", f"{last:%Y-%m-%d %H:%M:%S}"]}
 
 
-def _numbers(ids: list[Scalar]) -> set[int]:
+def _numbers(ids: Sequence[Scalar]) -> set[int]:
     """Ids as numbers; some come with stray blanks or as ``5.0`` (§5), and what is no number is left out."""
     found = set()
     for one in ids:
