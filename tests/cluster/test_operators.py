@@ -112,11 +112,14 @@ class Cases:
         return found
 
     def ended(self, name: str, *, tries: int) -> dict[str, Any]:
-        """The case's task when it succeeded after so many tries, and nothing is left of its pods."""
+        """The case's task when it succeeded after so many tries, and nothing is left of its pods.
+
+        Where it takes retries, a busy machine may cost one more: Airflow gives up a pod that is long in starting.
+        """
         if name in self.troubles:
             raise self.troubles[name]
         task = self.settled(name, "success")
-        assert task["try_number"] == tries, self.log(name)
+        assert tries <= task["try_number"] <= tries + (tries > 1), self.log(name)
         self.nothing_runs(name)
         return task
 
