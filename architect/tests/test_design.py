@@ -205,6 +205,10 @@ def test_schedules_are_written_as_cron_has_them(schedule: Schedule, cron: str, r
         ("streams.order.decided", {"also_in": {"is": "yearly", "why": "x"}}, "it must be one of daily"),
         ("schedules", {"daily": {}}, "schedules.daily.every is missing, and so is at: give one of them"),
         ("schedules", {"daily": {"every": "2 days"}}, "must be from 5 minutes to less than a day"),
+        ("schedules", {"hourly": {"every": "45 minutes"}}, "must divide an hour, or be whole hours that divide a day"),
+        ("schedules", {"hourly": {"every": "90 minutes"}}, "must divide an hour, or be whole hours that divide a day"),
+        ("schedules", {"hourly": {"every": "5 hours"}}, "must divide an hour, or be whole hours that divide a day"),
+        ("schedules", {"daily": {"at": "25:00"}}, "schedules.daily.at is '25:00'"),
     ],
 )  # fmt: skip
 def test_a_wrong_field_is_named_with_what_is_allowed(spec: Make, path: str, value: Any, says: str) -> None:

@@ -168,13 +168,16 @@ def test_made_once_more_nothing_changes_and_nothing_is_overwritten(
     ("changes", "says"),
     [
         ({"source": "Acme"}, "it must be lower case and digits"),
+        ({"source": "class"}, "source: class is a word of Python, a package, or a folder that is there"),
+        ({"source": "json"}, "give the source another name, such as jsonapi"),
+        ({"source": "dags"}, "source: dags is"),
         ({"limits": {"calls_per_day": 10}}, "Possible with a limit of"),
         (
             {"streams": {"a": {"rows": 1, "bytes": 1, "changes_per_day": 1, "found_by": "x", "freshness": "30 hours"}}},
             "no file loads anything anew",
         ),
     ],
-    ids=["name", "limits", "no full refresh"],
+    ids=["name", "keyword", "module", "folder", "limits", "no full refresh"],
 )
 def test_what_cannot_be_made_writes_nothing(
     tmp_path: Path, acme: dict[str, Any], changes: dict[str, Any], says: str

@@ -273,11 +273,14 @@ def _decision(table: Table) -> tuple[str, str]:
     return decision
 
 
+_AN_HOUR = timedelta(hours=1)
+
+
 def _schedule(name: str, table: Table) -> Schedule:
     every = table.duration("every", None)
     hours = table.word("hours", r"\d{1,2}-\d{1,2}", "such as 6-20", "")
     on = table.word("day", r"SUN|MON|TUE|WED|THU|FRI|SAT|\d{1,2}", "a day such as SUN, or of the month", "")
-    at = table.word("at", r"\d\d:\d\d", "such as 03:00", "")
+    at = table.word("at", r"([01]\d|2[0-3]):[0-5]\d", "a time of day such as 03:00", "")
     full = table.boolean("full", False)
     table.no_others()
     if every is None and not at:
@@ -285,6 +288,8 @@ def _schedule(name: str, table: Table) -> Schedule:
         at = "00:00"
     if every is not None and not timedelta(minutes=5) <= every < timedelta(days=1):
         table.wrong("every", "must be from 5 minutes to less than a day; for days give at, and day")
+    elif every is not None and _AN_HOUR % every and (every % _AN_HOUR or timedelta(days=1) % every):
+        table.wrong("every", "must divide an hour, or be whole hours that divide a day: cron begins anew with each")
     first, _, last = hours.partition("-")
     return Schedule(name, every, (int(first), int(last)) if hours else None, at, on, full)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import keyword
 import os
 import subprocess
 import sys
@@ -62,6 +64,7 @@ def make_source(plan: Plan, spec: Path, root: Path) -> Made:
 
 def _wanted(plan: Plan, spec: Path, root: Path) -> dict[str, str]:
     source = plan.spec.source
+    _demand_a_free_name(source, root)
     if not any(run.schedule.full for run in plan.runs):
         raise ScaffoldError(
             "no file loads anything anew: give a stream whose deletions leave no trace deletes: hidden, or a list that changes "
@@ -89,6 +92,20 @@ def _wanted(plan: Plan, spec: Path, root: Path) -> dict[str, str]:
 def _grown(path: str) -> bool:
     """Whether a generator writes into a file after it was made."""
     return path.endswith("README.md")
+
+
+def _demand_a_free_name(source: str, root: Path) -> None:
+    """Raises ScaffoldError if a Python package of the source's name could not be imported, or would hide another."""
+    if (root / "extractors" / source).is_dir():
+        return  # made before
+    taken = (
+        keyword.iskeyword(source) or source in sys.stdlib_module_names or importlib.util.find_spec(source) is not None
+    )
+    if taken or (root / source).exists() or (root / "dags" / source).exists():
+        raise ScaffoldError(
+            f"source: {source} is a word of Python, a package, or a folder that is there: give the source another name, "
+            f"such as {source}api"
+        )
 
 
 def _generate(source: str, root: Path) -> None:

@@ -45,10 +45,11 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 512
 
     def __init__(self, address: tuple[str, int], handler: type[Handler], admin: Admin) -> None:
-        super().__init__(address, handler)
+        # First what closing needs: an address that is taken closes the server at once.
         self.admin = admin
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
+        super().__init__(address, handler)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
         """Remember the connection, so that closing the server closes it."""
