@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +21,6 @@ from transload.steps import Step, reached
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectOutputTypeDef
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +33,12 @@ _BROKEN_OFF = (
     botocore.exceptions.HTTPClientError,
     botocore.exceptions.IncompleteReadError,
     urllib3.exceptions.HTTPError,
+)
+# Behind these lie minutes: boto3 has tried each again.
+_WAITED_OUT = (
+    botocore.exceptions.ConnectTimeoutError,
+    botocore.exceptions.ReadTimeoutError,
+    botocore.exceptions.EndpointConnectionError,
 )
 
 _DENIED = {"AccessDenied", "AllAccessDisabled", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken",
@@ -79,12 +84,20 @@ class S3Lake:
         try:
             with _explaining(self.url, key):
                 for _ in range(_READS - 1):
-                    answer = self._s3.get_object(Bucket=self._bucket, Key=self._full(key))
-                    with suppress(*_BROKEN_OFF):
-                        return _read(answer)
-                return _read(self._s3.get_object(Bucket=self._bucket, Key=self._full(key)))
+                    try:
+                        return self._whole(key)
+                    except _WAITED_OUT:
+                        raise
+                    except _BROKEN_OFF:
+                        continue
+                return self._whole(key)
         except KeyError:
             return None
+
+    def _whole(self, key: str) -> Stored:
+        answer = self._s3.get_object(Bucket=self._bucket, Key=self._full(key))
+        with closing(answer["Body"]) as body:
+            return Stored(body.read(), answer["ETag"])
 
     def put(self, key: str, data: bytes, *, match: str | None = None, absent: bool = False) -> str:
         condition: dict[str, Any] = {"IfNoneMatch": "*"} if absent else {"IfMatch": match} if match else {}
@@ -148,11 +161,6 @@ class S3Lake:
 
     def _relative(self, full: str) -> str:
         return full[len(self._prefix) + 1 :] if self._prefix else full
-
-
-def _read(answer: GetObjectOutputTypeDef) -> Stored:
-    with closing(answer["Body"]) as body:
-        return Stored(body.read(), answer["ETag"])
 
 
 class _MultipartWriter:
