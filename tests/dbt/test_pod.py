@@ -19,12 +19,17 @@ SELECT = "+stg_pestroutes__customer,source:pestroutes+"
 CUSTOMERS = [{"customerID": "1"}, {"customerID": "2"}]
 
 
+@pytest.fixture(autouse=True)
+def _nothing_is_staged(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a build tells its own hooks, it tells no other test."""
+    monkeypatch.setenv("TRANSLOAD_STAGED", "")
+
+
 @pytest.fixture
 def dbt(project: Project, lake: FixtureLake, database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Dbt:
     """dbt over the lake, with nothing built yet."""
     monkeypatch.setenv("TRANSLOAD_DESTINATION", str(lake.root))
     monkeypatch.setenv("TRANSLOAD_DUCKDB_PATH", str(database))
-    monkeypatch.setenv("TRANSLOAD_STAGED", "")
     folders = ["--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT), "--log-path", str(tmp_path)]
     return Dbt(tmp_path / "target", ["--quiet", *folders, "--indirect-selection=cautious"], project.manifest)
 
