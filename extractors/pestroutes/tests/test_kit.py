@@ -18,6 +18,8 @@ def environment(sandbox: Any) -> dict[str, str]:
 
 
 def sent(sandbox: Any) -> int:
+    # A killed process's last requests may still be under way here.
+    sandbox.server.wait_until_left()
     return sum(request["ids"] for request in sandbox.requests() if request["action"] == "get")
 
 

@@ -48,7 +48,7 @@ class Server(ThreadingHTTPServer):
         # First what closing needs: an address that is taken closes the server at once.
         self.admin = admin
         self._open: set[socket.socket] = set()
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         super().__init__(address, handler)
 
     def get_request(self) -> tuple[socket.socket, tuple[str, int]]:
@@ -63,7 +63,14 @@ class Server(ThreadingHTTPServer):
         if isinstance(request, socket.socket):
             with self._guard:
                 self._open.discard(request)
+                self._guard.notify_all()
         super().shutdown_request(request)
+
+    def wait_until_left(self, seconds: float = 30) -> None:
+        """Wait until every client has gone, and what it had asked for is counted. Raises TimeoutError if one stays."""
+        with self._guard:
+            if not self._guard.wait_for(lambda: not self._open, seconds):
+                raise TimeoutError(f"{len(self._open)} connections are still open after {seconds:.0f} s")
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no event; anything else is shown."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -61,7 +60,7 @@ class Kills(FaultTests):
             assert kept is not None
             assert (kept.load_id, kept.parts[: len(noted.parts)]) == (noted.load_id, noted.parts)
 
-        sent = _settled(stage.under.sent, stage.sandbox) if stage.under.sent else 0
+        sent = stage.under.sent(stage.sandbox) if stage.under.sent else 0
         load = stage.loaded(command)
         assert (load["committed"], load["resumed"]) == (True, kept is not None)
         if stage.under.sent:
@@ -82,12 +81,3 @@ class Kills(FaultTests):
         stage.let_idle()
         # Of a checkpoint and a part at least.
         stage.runner.killed(stage.runner.prune(), Step.DURING_PRUNE, dice.randint(1, 2))
-
-
-def _settled(count: Callable[[Any], int], sandbox: Any) -> int:
-    """A count of the vendor's when it has come to rest: the last requests of a killed process may still be under way there."""
-    before, now = -1, count(sandbox)
-    while now != before:
-        time.sleep(0.2)
-        before, now = now, count(sandbox)
-    return now
