@@ -223,6 +223,29 @@ def test_a_wrong_field_is_named_with_what_is_allowed(spec: Make, path: str, valu
     assert says in str(raised.value)
 
 
+def test_deletions_that_leave_no_trace_need_a_full_load_or_a_decision(spec: Make) -> None:
+    data = copy.deepcopy(spec())
+    data["schedules"] = {"daily": {"at": "03:00"}}
+    order = data["streams"]["order"]
+    order["deletes"] = "hidden"
+    with pytest.raises(
+        SpecError, match=r"streams\.order deletions leave no trace, and none of schedules has full: true"
+    ):
+        parse_spec(data)
+    order["decided"] = {"full_refresh": {"is": "never", "why": "it is too large"}}
+    parse_spec(data)
+    del order["decided"]
+    data["schedules"]["weekly"] = {"at": "04:00", "day": "SUN", "full": True}
+    parse_spec(data)
+
+
+def test_a_key_that_is_given_twice_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "spec.yaml"
+    path.write_text("source: acme\ntitle: one\ntitle: two\n")
+    with pytest.raises(SpecError, match="title is given twice"):
+        read_spec(path)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "a: [", "source: acme", "\0"])
 def test_a_file_that_is_no_specification_says_so(tmp_path: Path, command: Callable[..., Any], text: str) -> None:
     (tmp_path / "spec.yaml").write_text(text)

@@ -174,6 +174,19 @@ class Spec:
     streams: Mapping[str, StreamSpec]
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key may be given twice: the one before would be gone without a word."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
+        for number, key in enumerate(keys):
+            if key in keys[:number]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"{key} is given twice", node.value[number][0].start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
 def read_spec(path: Path) -> Spec:
     """Reads a file.
 
@@ -181,7 +194,7 @@ def read_spec(path: Path) -> Spec:
         SpecError: it is not a specification.
     """
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        data = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a safe one
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SpecError(f"{path}: {' '.join(str(error).split())}") from None
     return parse_spec(data, str(path))
@@ -332,6 +345,11 @@ def _contradictions(spec: Spec, problems: Problems) -> None:
             )
         if stream.look_back and not stream.found_by:
             problems.add(at, "look_back is for windows, and found_by is nothing: a full load has none")
+        if stream.deletes == "hidden" and stream.found_by and not _has_full_loads(spec, stream):
+            problems.add(
+                at,
+                "deletions leave no trace, and none of schedules has full: true: give one, or decide full_refresh: never",
+            )
         names = {one.name for one in spec.schedules}
         wanted = stream.decisions.get("also_in", ("", ""))[0]
         if wanted and wanted not in names:
@@ -343,3 +361,8 @@ def _contradictions(spec: Spec, problems: Problems) -> None:
             problems.add(f"{at}.decided.full_refresh", "can only be never")
     if not spec.streams:
         problems.add("streams", "must name one at least")
+
+
+def _has_full_loads(spec: Spec, stream: StreamSpec) -> bool:
+    """Whether a file loads the stream anew, or somebody has decided that none shall."""
+    return "full_refresh" in stream.decisions or any(one.full for one in spec.schedules)
