@@ -46,12 +46,17 @@
             max(case when ledger.records = committed.records then 0 else 1 end)
                 over (partition by committed.source, committed.stream, committed.load_id) as is_pending
         from ({{ visible_parts(transload_table('loads')) }}) as committed
-        left join {{ transload_table('ledger') }} as ledger
+        {#- Added up, as reconciling does: lines that two stagings at once wrote twice are forgotten, and counted anew. #}
+        left join (
+            select source, stream, load_id, part, sum(records) as records
+            from {{ transload_table('ledger') }}
+            where load_path = '{{ load_path() }}'
+            group by source, stream, load_id, part
+        ) as ledger
             on committed.source = ledger.source
             and committed.stream = ledger.stream
             and committed.load_id = ledger.load_id
             and committed.part = ledger.part
-            and ledger.load_path = '{{ load_path() }}'
         where committed.source in ({{ sql_list(streams | map(attribute='source_name') | unique) }})
     ) as parts
     where parts.is_pending = 1

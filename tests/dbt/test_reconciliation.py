@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
+import duckdb
 import pytest
 from dbt_harness import CUSTOMER, FixtureLake, Outcome, Project, query
 
@@ -28,6 +29,17 @@ def test_lost_lines_are_named_and_nothing_is_built_on_them(project: Project, lak
     assert f"{expected} the warehouse reads 0" in outcome.text
     assert f"load {whole['load_id']}" not in outcome.text
     assert query(database, "select count(*) from staging.stg_pestroutes__customer") == [(4,)]
+
+
+def test_a_count_that_is_in_the_ledger_twice_is_taken_anew(project: Project, lake: FixtureLake, database: Path) -> None:
+    """As two stagings at once would leave it."""
+    lake.load("customer", CUSTOMERS, parts=2)
+    assert build(project, lake, database).success
+    with duckdb.connect(str(database)) as warehouse:
+        warehouse.execute("insert into transload.ledger select * from transload.ledger")
+    outcome = build(project, lake, database)
+    assert outcome.success, outcome.text
+    assert query(database, "select records from transload.ledger where source = 'pestroutes'") == [(2,), (2,)]
 
 
 @pytest.mark.parametrize(

@@ -128,12 +128,16 @@ create external table if not exists ANALYTICS.transload.loads (
 ) as visible,
         lateral flatten(input => visible.parts, outer => true) as item
 ) as committed
-        left join ANALYTICS.transload.ledger as ledger
+        left join (
+            select source, stream, load_id, part, sum(records) as records
+            from ANALYTICS.transload.ledger
+            where load_path = 'external'
+            group by source, stream, load_id, part
+        ) as ledger
             on committed.source = ledger.source
             and committed.stream = ledger.stream
             and committed.load_id = ledger.load_id
             and committed.part = ledger.part
-            and ledger.load_path = 'external'
         where committed.source in ('pestroutes')
     ) as parts
     where parts.is_pending = 1
