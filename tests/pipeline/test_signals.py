@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -112,3 +113,87 @@ def test_sigterm_is_heard_while_the_destination_does_not_answer(
     process.communicate(timeout=30)
     assert process.returncode == 143
     assert time.monotonic() - began < 20
+
+
+# A source that stands in for one at whose worst moment the signal comes: no vendor's can be made to.
+UNHEARD = """
+import sys, time
+from dataclasses import replace
+from pestroutes.cli import SOURCE
+from transload import cli, stopping
+
+stopping.AGAIN_SECONDS, stopping.END_SECONDS = 0.5, 1.5
+how = sys.argv.pop(1)
+
+def wait():
+    print("waits", file=sys.stderr, flush=True)
+    time.sleep(60)
+
+class LosesIt:
+    def __del__(self):
+        wait()
+
+class Connection:
+    requests = 0
+
+    def quota(self):
+        return {}
+
+    def pages(self, stream, window, token):
+        if how == "lost":
+            LosesIt()
+        wait()
+        yield
+
+    def close(self):
+        while how == "deaf":
+            try:
+                time.sleep(60)
+            except BaseException:
+                pass
+
+cli.cli(replace(SOURCE, connect=lambda options, runtime: Connection()))
+"""
+
+
+@pytest.fixture
+def unheard(tmp_path: Path, connect_to: Any) -> Iterator[Callable[[str], subprocess.Popen[str]]]:
+    """Returns a function that starts an extraction which waits, and to which a signal does not get through as it should."""
+    connect_to("http://127.0.0.1:9")
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(how: str) -> subprocess.Popen[str]:
+        command = [sys.executable, "-c", UNHEARD, how, "extract", "customer", "--destination", str(tmp_path), "--json"]
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        first_line_with(process, "waits")
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_that_python_loses_is_given_again(
+    unheard: Callable[[str], subprocess.Popen[str]], number: signal.Signals, code: int
+) -> None:
+    process = unheard("lost")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    assert "Exception ignored" in err, "it was not lost"
+    assert process.returncode == code
+    summary = json.loads(out)
+    assert (summary["exit_code"], summary["error"]["type"]) == (code, "Interrupted")
+
+
+def test_a_run_that_cannot_end_is_ended(unheard: Callable[[str], subprocess.Popen[str]]) -> None:
+    process = unheard("deaf")
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert out == ""
+    assert "it was ended; the checkpoint is kept" in err

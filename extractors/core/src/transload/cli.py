@@ -6,16 +6,16 @@ Only what ``--help`` needs is imported at the top; a command imports what it nee
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import click
 
-from transload.errors import Stopped, TransloadError, UsageError, interrupted
+from transload.errors import TransloadError, UsageError, interrupted
 from transload.redaction import Redactor
 from transload.source import Source, Stream
+from transload.stopping import heeding_signals
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -32,7 +32,7 @@ def cli(source: Source, arguments: Sequence[str] | None = None) -> NoReturn:
     code = run(source, arguments)
     sys.stdout.flush()
     sys.stderr.flush()
-    # Not sys.exit: after a signal, a thread may still sit in a request for longer than the 20 seconds there are.
+    # Not sys.exit: after a signal, a thread may still sit in a request for longer than there is time.
     os._exit(code)
 
 
@@ -89,17 +89,13 @@ def group(source: Source) -> click.Group:
     @click.group(name=source.name, context_settings={"max_content_width": 110}, help=_about(source))
     @click.version_option(source.version, prog_name=source.name)
     def root() -> None:
-        signal.signal(signal.SIGTERM, _stop)
+        click.get_current_context().with_resource(heeding_signals())
 
     from transload import commands
 
     for make in commands.ALL:
         root.add_command(make(source))
     return root
-
-
-def _stop(number: int, _frame: object) -> None:
-    raise Stopped(number)
 
 
 def _about(source: Source) -> str:

@@ -212,7 +212,6 @@ class Runner:
 def _settled(environment: Mapping[str, str]) -> Iterator[None]:
     """The command's environment for a while; and what the command changes in this process is put back."""
     before = dict(os.environ)
-    handler = signal.getsignal(signal.SIGTERM)
     logger = logging.getLogger("transload")
     logs = logger.handlers, logger.propagate, logger.level
     os.environ.clear()
@@ -222,7 +221,6 @@ def _settled(environment: Mapping[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-        signal.signal(signal.SIGTERM, handler)
         logger.handlers, logger.propagate = logs[:2]
         logger.setLevel(logs[2])
 
