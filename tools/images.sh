@@ -28,6 +28,7 @@ for name in "$@"; do
   echo "building $registry/$name:$VERSION" >&2
   # A build argument without a value takes it from the environment, and where that has none the Dockerfile's default.
   SOURCE=$name docker build --quiet --file "$file" --tag "$registry/$name:$VERSION" --tag "$registry/$name:latest" \
-    --build-arg SOURCE --build-arg PYTHON_IMAGE --build-arg VERSION --build-arg REVISION --build-arg REPOSITORY . >/dev/null
+    --build-arg SOURCE --build-arg PYTHON_IMAGE --build-arg VERSION --build-arg REVISION --build-arg REPOSITORY . >/dev/null ||
+    { echo "$name was not built; where no registry is reached, name a base that docker has: PYTHON_IMAGE=... (docs/images.md)" >&2; exit 1; }
 done
 docker images --format '{{.Size}}\t{{.Repository}}:{{.Tag}}' "$registry/*" | grep ":$VERSION\$"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import socket
 import subprocess
@@ -11,7 +10,6 @@ import time
 
 from tests.benchmarks.report import report
 
-BASE = os.environ.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
 EXTRACTOR, OTHERS = "transload/pestroutes", ("transload/dbt", "transload/airflow", "transload/sandbox")
 MEGABYTES, SECONDS = 60, 1.0
 
@@ -30,6 +28,12 @@ def size(image: str) -> float:
     """Megabytes of an image, base included."""
     found: int = json.loads(docker("image", "inspect", image))[0]["Size"]
     return found / 1e6
+
+
+def base_of(image: str) -> str:
+    """The image that one of ours stands on."""
+    labels = json.loads(docker("image", "inspect", image))[0]["Config"]["Labels"]
+    return str(labels["org.opencontainers.image.base.name"])
 
 
 def first_connection(*run: str) -> float:
@@ -56,7 +60,7 @@ def first_connection(*run: str) -> float:
 
 def start_up() -> list[bool]:
     """An extract's first request, to the vendor where the lake is a directory, to the store where it is one."""
-    empty = first_connection("--entrypoint", "bash", BASE, "-c", "exec 3<>/dev/tcp/127.0.0.1/{port}")
+    empty = first_connection("--entrypoint", "bash", base_of(EXTRACTOR), "-c", "exec 3<>/dev/tcp/127.0.0.1/{port}")
     print(f"an empty container connects {empty:.2f} s after docker run")
     account = [
         f"--env={name}"
@@ -86,12 +90,12 @@ def images() -> list[bool]:
         print("images: not measured, as no docker answers here")
         return []
     try:
-        base = size(BASE)
-        added = {name: size(name) - base for name in (EXTRACTOR, *OTHERS)}
+        base = base_of(EXTRACTOR)
+        added = {name: size(name) - size(base) for name in (EXTRACTOR, *OTHERS)}
     except subprocess.CalledProcessError:
         print("images: not measured, as they are not built: make images")
         return []
     own = added.pop(EXTRACTOR)
-    met = [report(f"{EXTRACTOR} over {BASE}", f"{own:.1f} MB", f"<= {MEGABYTES} MB", met=own <= MEGABYTES)]
+    met = [report(f"{EXTRACTOR} over {base}", f"{own:.1f} MB", f"<= {MEGABYTES} MB", met=own <= MEGABYTES)]
     print("the others: " + ", ".join(f"{name} {megabytes:.0f} MB" for name, megabytes in added.items()))
     return met + start_up()

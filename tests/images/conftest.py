@@ -17,7 +17,6 @@ from typing import Any
 
 import pytest
 
-BASE = os.environ.get("PYTHON_IMAGE", "python:3.11-slim-bookworm")
 ROOT = Path(__file__).parents[2]
 SOURCES = tuple(
     sorted(
@@ -111,6 +110,15 @@ def docker() -> Iterator[Docker]:
     command = Docker()
     yield command
     command.clean()
+
+
+@pytest.fixture
+def base(docker: Docker) -> str:
+    """The image that ours stand on."""
+    (name,) = {
+        docker.inspect(f"transload/{one}")["Config"]["Labels"]["org.opencontainers.image.base.name"] for one in IMAGES
+    }
+    return str(name)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.images.conftest import BASE, IMAGES, ROOT, SOURCES, Docker
+from tests.images.conftest import IMAGES, ROOT, SOURCES, Docker
 
 MEGABYTE = 1_000_000
 LABELS = ("title", "version", "revision", "source", "licenses")
@@ -75,7 +75,7 @@ def test_nobody_can_change_what_is_in_it(docker: Docker, image: str) -> None:
 
 
 @each_image
-def test_nothing_in_it_installs_or_compiles(docker: Docker, image: str) -> None:
+def test_nothing_in_it_installs_or_compiles(docker: Docker, base: str, image: str) -> None:
     modules = ("pip", "setuptools", "wheel", "ensurepip", "uv", "pytest")
     commands = ("pip", "pip3", "uv", "gcc", "cc", "g++", "clang", "make", "ld")
     code = (
@@ -83,8 +83,8 @@ def test_nothing_in_it_installs_or_compiles(docker: Docker, image: str) -> None:
         f"print([name for name in {modules} if importlib.util.find_spec(name)], [one for one in {commands} if shutil.which(one)])"
     )
     assert python(docker, image, code) == "[] []"
-    base = f"import shutil; print([one for one in {commands} if shutil.which(one)])"
-    assert "pip" in docker("run", "--rm", BASE, "python3", "-c", base).out, "the base has it, and the check sees it"
+    code = f"import shutil; print([one for one in {commands} if shutil.which(one)])"
+    assert "pip" in docker("run", "--rm", base, "python3", "-c", code).out, "the base has it, and the check sees it"
 
 
 @each_image
@@ -92,8 +92,8 @@ def test_what_a_start_imports_is_compiled(docker: Docker, image: str) -> None:
     assert python(docker, image, f"import {IMPORTS[image]}\n{NOT_COMPILED}") == ""
 
 
-def test_a_module_that_is_not_compiled_would_be_seen(docker: Docker) -> None:
-    said = docker("run", "--rm", BASE, "python3", "-B", "-c", f"import json\n{NOT_COMPILED}").out
+def test_a_module_that_is_not_compiled_would_be_seen(docker: Docker, base: str) -> None:
+    said = docker("run", "--rm", base, "python3", "-B", "-c", f"import json\n{NOT_COMPILED}").out
     assert "json" in said.split()
 
 
@@ -133,7 +133,7 @@ def test_its_bill_of_materials_names_what_is_in_it(docker: Docker, image: str) -
 
 
 @each_image
-def test_no_secret_is_in_its_settings_or_its_history(docker: Docker, image: str) -> None:
+def test_no_secret_is_in_its_settings_or_its_history(docker: Docker, base: str, image: str) -> None:
     def assignments(name: str) -> set[str]:
         shown = (
             docker("image", "inspect", name).out
@@ -142,10 +142,10 @@ def test_no_secret_is_in_its_settings_or_its_history(docker: Docker, image: str)
         return set(re.findall(r"\w*(?:KEY|TOKEN|SECRET|PASSW|CREDENTIAL)\w*=\S+", shown, re.IGNORECASE))
 
     # The public image of Python names the key that its sources were signed with.
-    assert assignments(f"transload/{image}") <= assignments(BASE)
+    assert assignments(f"transload/{image}") <= assignments(base)
 
 
-def test_what_lies_about_never_reaches_the_daemon(docker: Docker, tmp_path: Path) -> None:
+def test_what_lies_about_never_reaches_the_daemon(docker: Docker, base: str, tmp_path: Path) -> None:
     wanted = {"dags/daily.py", "dbt/models/a.sql", "extractors/core/src/a.py", "images/sbom.py", "requirements/dbt.txt"}
     unwanted = {
         ".env", "pestroutes.env", "secrets/key", "lake/part", ".venv/bin/python", ".git/config", "tests/images/conftest.py",
@@ -158,7 +158,7 @@ def test_what_lies_about_never_reaches_the_daemon(docker: Docker, tmp_path: Path
         path.write_text("x")
     shutil.copy(ROOT / ".dockerignore", tmp_path)
     dockerfile = tmp_path / "images" / "Dockerfile"
-    dockerfile.write_text(f"FROM {BASE}\nCOPY . /context\n")
+    dockerfile.write_text(f"FROM {base}\nCOPY . /context\n")
     image = docker("build", "--quiet", "--file", str(dockerfile), str(tmp_path)).out.strip()
     try:
         found = docker("run", "--rm", image, "find", "/context", "-type", "f", "-printf", "%P\\n").out
@@ -168,8 +168,8 @@ def test_what_lies_about_never_reaches_the_daemon(docker: Docker, tmp_path: Path
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_an_extractor_adds_at_most_60_megabytes(docker: Docker, source: str) -> None:
-    added = docker.inspect(f"transload/{source}")["Size"] - docker.inspect(BASE)["Size"]
+def test_an_extractor_adds_at_most_60_megabytes(docker: Docker, base: str, source: str) -> None:
+    added = docker.inspect(f"transload/{source}")["Size"] - docker.inspect(base)["Size"]
     assert added <= 60 * MEGABYTE
 
 

@@ -33,6 +33,14 @@ def test_the_images_begin_with_the_same_steps() -> None:
     assert "FROM ${PYTHON_IMAGE} AS tools" in beginnings.pop()
 
 
+def test_the_base_is_one_and_pinned_by_digest() -> None:
+    said = [re.search(r"^ARG PYTHON_IMAGE=(.*)$", path.read_text(), re.MULTILINE) for path in DOCKERFILES]
+    baked = re.search(r'variable "PYTHON_IMAGE" \{\n +default = "(.*)"', (ROOT / "docker-bake.hcl").read_text())
+    (base,) = {one[1] for one in [*said, baked] if one}
+    assert all([*said, baked])
+    assert re.fullmatch(r"python:3\.\d+-slim-\w+@sha256:[0-9a-f]{64}", base)
+
+
 def test_no_image_is_fetched_to_read_a_dockerfile() -> None:
     assert [path for path in DOCKERFILES if re.search(r"^#\s*syntax\s*=", path.read_text(), re.MULTILINE)] == []
     assert len(DOCKERFILES) == 4
