@@ -74,4 +74,4 @@ lock: setup ## Choose the versions of all dependencies anew
 	    --custom-compile-command "make lock" $$file -o $${file%.in}.txt; done
 
 clean: ## Remove what was installed and made
-	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .venv-rival-* .demo .soak .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv-airflow .venv-dbt .venv-helm .venv-rival-* .demo .soak .mypy_cache .ruff_cache .hypothesis dbt/target dbt/logs dbt/dbt_packages

@@ -70,6 +70,63 @@ def test_a_wrong_flag_is_exit_64_and_one_line(
     assert not (tmp_path / "lake").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["extract", "customer", "--all"], "--all takes every stream: give it, or name some, not both"),
+        (["extract"], "name the streams, or give --all; `pestroutes streams` lists them"),
+        (["extract", "customer", "--batch-size", "many"], "'many' is not a valid whole number."),
+        (["check", "--retry-deadline", "long"], "'long' is not a valid number."),
+        (["extract", "customer", "--office-ids", "1,x"], "'1,x' is not valid: give office ids such as 1,2,5, or all"),
+    ],
+)
+def test_a_wrong_flag_is_told_what_it_takes(
+    run: Run, connect_to: Callable[..., None], arguments: list[str], said: str
+) -> None:
+    connect_to("http://127.0.0.1:9/api")
+    assert said in run(*arguments).last
+
+
+def test_alone_the_command_shows_its_help_and_not_as_an_error(run: Run) -> None:
+    outcome = run()
+    assert (outcome.code, outcome.out) == (64, "")
+    assert outcome.err.startswith("Usage: pestroutes ")
+    assert outcome.err.rstrip().splitlines()[-1].split()[0] == "verify"
+
+
+def test_check_says_why_it_tries_again(run: Run, connect_to: Callable[..., None], tmp_path: Path) -> None:
+    connect_to("http://127.0.0.1:9/api")
+    outcome = run("check", "--destination", tmp_path, "--retry-deadline", "0.5")
+    assert outcome.code == 69
+    first = json.loads(outcome.err.splitlines()[0])
+    assert (first["message"], "refused" in first["reason"]) == ("trying again", True)
+
+
+def test_prune_says_when_there_is_nothing_to_remove(run: Run, tmp_path: Path) -> None:
+    outcome = run("prune", "--destination", tmp_path)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "", "nothing to remove\n")
+
+
+def test_other_offices_than_those_of_the_last_load_are_warned_of(
+    run: Run, pestroutes: Any, connect_to: Any, tmp_path: Path
+) -> None:
+    connect_to(pestroutes(records=30))
+
+    def warned(offices: str, until: str, *arguments: str) -> list[Any]:
+        outcome = run(
+            "extract", "customer", "--office-ids", offices, "--until", until, "--destination", tmp_path, *arguments
+        )
+        assert outcome.code == 0
+        lines = [json.loads(line) for line in outcome.err.splitlines()]
+        return [line["office_ids"] for line in lines if "options have changed" in line["message"]]
+
+    assert warned("1", "2026-10-01T00:00:00Z") == []
+    assert warned("1", "2026-10-01T01:00:00Z") == []
+    assert warned("1,2", "2026-10-01T02:00:00Z") == ["1 -> 1,2"]
+    assert warned("1,2,3", "2026-10-01T03:00:00Z", "--full-refresh") == []
+    assert warned("1,2,3", "2026-10-01T04:00:00Z") == []
+
+
 def test_the_whole_round_by_hand(run: Run, pestroutes: Any, connect_to: Any, tmp_path: Path) -> None:
     connect_to(pestroutes(records=30))
     where = ["--destination", str(tmp_path / "lake")]

@@ -44,6 +44,9 @@ def run(source: Source, arguments: Sequence[str] | None = None) -> int:
         return result if isinstance(result, int) else 0
     except click.exceptions.Exit as error:
         return error.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return os.EX_USAGE
     except click.UsageError as error:
         return _usage(source, error)
     except click.Abort as error:
@@ -123,6 +126,6 @@ def find_stream(source: Source, name: str) -> Stream:
     import difflib
 
     by_folded = {known.casefold(): known for known in source.by_name}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
     hint = f"did you mean {by_folded[near[0]]!r}? " if near else ""
     raise UsageError(f"there is no stream {name!r}; {hint}`{source.name} streams` lists all {len(source.streams)}")

@@ -25,7 +25,7 @@ def now() -> datetime:
 def streams(source: Source) -> click.Command:
     """``streams``."""
 
-    @click.command(help="List the streams: name, primary key, cursor, modes, description.")
+    @click.command(help="List the streams, with their primary keys, cursors and modes.")
     @options.as_json
     @options.debug
     def streams(as_json: bool) -> None:
@@ -65,7 +65,9 @@ def schema(source: Source) -> click.Command:
 def check(source: Source) -> click.Command:
     """``check``."""
 
-    @click.command(help="Make a few cheap authenticated calls, try the destination, and say what is wrong in one line.")
+    @click.command(
+        help="Try the credentials and the destination.\n\nA few cheap authenticated calls; what is wrong is said in one line."
+    )
     @options.of_source(source)
     @options.destination
     @options.retrying
@@ -74,8 +76,10 @@ def check(source: Source) -> click.Command:
     def check(
         destination: str, endpoint_url: str | None, retry_deadline: float, as_json: bool, **given: str | None
     ) -> None:
+        from transload.logs import set_up_logs
         from transload.running import connected, lake_checked
 
+        set_up_logs(cli.redactor(), debug=click.get_current_context().obj)
         lake = _lake(destination, endpoint_url)
         # A person waits for this: a service that is down is said to be down soon.
         with connected(
@@ -101,7 +105,7 @@ def check(source: Source) -> click.Command:
 def extract(source: Source) -> click.Command:
     """``extract``."""
 
-    @click.command(help="Load streams: one load each, visible as a whole when it is committed.")
+    @click.command(help="Load streams.\n\nOne load each, visible as a whole when it is committed.")
     @click.argument("stream", nargs=-1)
     @options.extract
     @options.of_source(source)
@@ -110,7 +114,10 @@ def extract(source: Source) -> click.Command:
     def extract(stream: tuple[str, ...], as_json: bool, **given: Any) -> int:
         from transload.running import run_extract
 
-        if bool(stream) == given.pop("every"):
+        every = given.pop("every")
+        if stream and every:
+            raise UsageError("--all takes every stream: give it, or name some, not both")
+        if not stream and not every:
             raise UsageError(f"name the streams, or give --all; `{source.name} streams` lists them")
         wanted = [cli.find_stream(source, name) for name in dict.fromkeys(stream)] or list(source.streams)
         return run_extract(source, wanted, given, as_json=as_json, debug=click.get_current_context().obj)
@@ -156,7 +163,9 @@ def loads(source: Source) -> click.Command:
 def verify(source: Source) -> click.Command:
     """``verify``."""
 
-    @click.command(help="Exit 0 only if a window is committed and every part of it is there as recorded.")
+    @click.command(
+        help="Say whether a window is whole.\n\nExit code 0 only if it is committed and every part of it is there as recorded."
+    )
     @click.argument("stream")
     @click.option(
         "--since", metavar="TIME", help="Where the window begins.  [default: the newest window with this end]"
@@ -173,6 +182,7 @@ def verify(source: Source) -> click.Command:
         destination: str,
         endpoint_url: str | None,
     ) -> None:
+        from transload.tables import counted
         from transload.verify import verify_window
         from transload.window import moment
 
@@ -184,7 +194,8 @@ def verify(source: Source) -> click.Command:
             moment(until, "--until"),
         )  # fmt: skip
         click.echo(
-            f"{stream} {record.window}: {record.records:,} records in {len(record.parts)} parts, all as recorded"
+            f"{stream} {record.window}: {counted(record.records, 'record')} in {counted(len(record.parts), 'part')}, "
+            "all as recorded"
         )
 
     return verify
@@ -193,13 +204,16 @@ def verify(source: Source) -> click.Command:
 def prune(source: Source) -> click.Command:
     """``prune``."""
 
-    @click.command(help="Remove what was never committed, and what newer loads replaced, when it is old enough.")
+    @click.command(
+        help="Remove what is not needed any more.\n\nThat is what runs left and never committed, and the parts of windows "
+        "that were loaded again since, when they are old enough."
+    )
     @click.argument("stream", nargs=-1)
     @options.option(
         "older-than",
         "Leave alone what is younger, and in any case what a run was at work on in the last quarter of an hour.",
         metavar="DAYS",
-        type=click.FloatRange(min=0),
+        type=options.Number(min=0),
         default=7,
     )
     @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
@@ -220,6 +234,9 @@ def prune(source: Source) -> click.Command:
         before, idle = now() - timedelta(days=older_than), now() - AT_WORK
         done = [prune_stream(lake, _keys(source, one), before, idle=idle, dry_run=dry_run) for one in wanted]
         rows = [one for one in done if one.objects or one.checkpoints or one.uploads]
+        if not rows:
+            click.echo("nothing to remove", err=True)
+            return
         click.echo(table(
             ["stream", "objects", "bytes", "checkpoints", "unfinished"],
             [[row.stream, row.objects, size(row.bytes), row.checkpoints, row.uploads] for row in rows],

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from transload.errors import ConfigError, QuotaExhausted, TransloadError, interrupted
 from transload.flow import Limits, flow
 from transload.lake import Lake, honours_conditions, scratch
-from transload.layout import StreamKeys
+from transload.layout import StreamKeys, last_load
 from transload.load import Load, LoadSettings
 from transload.masking import Mask, mask_pages
 from transload.page import Page
@@ -172,8 +172,10 @@ def _load_window(
 ) -> CommitRecord:
     settings = LoadSettings(
         cursor=stream.cursor, schema=stream.fingerprint, identity=_identity(stream, plan), version=source.version,
-        compression=plan.compression, fencing=plan.fencing, clock=plan.clock,
+        compression=plan.compression, fencing=plan.fencing, clock=plan.clock, options=plan.identity,
     )  # fmt: skip
+    if chosen.window.mode == "incremental":
+        _tell_of_changed_options(lake, keys, plan.identity)
     load = Load(lake, keys, chosen, settings)
     record = load.begin()
     begun.append(load)
@@ -190,6 +192,19 @@ def _load_window(
     log.info("committed", extra={"stream": stream.name, "window": record.window, "load_id": record.load_id,
              "records": record.records, "bytes": record.bytes, "parts": len(record.parts)})  # fmt: skip
     return record
+
+
+def _tell_of_changed_options(lake: Lake, keys: StreamKeys, options: Mapping[str, str]) -> None:
+    """Warn when what is loaded now joins what was loaded otherwise: more offices, say, whose past nobody has asked for."""
+    last = last_load(lake, keys)
+    before = last.options if last else {}
+    changed = [name for name in before if before[name] != options.get(name)]
+    if changed:
+        log.warning(
+            "the options have changed since the last load, and what that and earlier ones loaded stays as it was: "
+            "load the stream anew with --full-refresh",
+            extra={"stream": keys.stream, **{name: f"{before[name]} -> {options.get(name)}" for name in changed}},
+        )
 
 
 def _mode(stream: Stream, plan: Plan) -> Mode:

@@ -227,7 +227,8 @@ def _explained(error: OSError, verb: str, key: str) -> AccessDenied | LakeUnavai
         return LakeUnavailable(f"{what}; make room and run the same command again, it goes on from its checkpoint")
     if error.errno == errno.ENOENT:
         return LakeUnavailable(
-            f"{what}: another process removed it; run the same command again, it goes on from its checkpoint"
+            f"{what}: such a folder cannot be made, or another process removed it; name another destination, or run "
+            "the same command again, which goes on from its checkpoint"
         )
     if error.errno in (errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG):
         return ConfigError(f"{what}; the destination must be a directory")

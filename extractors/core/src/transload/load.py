@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -50,6 +50,7 @@ class LoadSettings:
         compression: of new parts.
         fencing: whether writes are conditional.
         clock: gives the aware present.
+        options: of the source, those that its records depend on.
     """
 
     cursor: str | None
@@ -59,6 +60,7 @@ class LoadSettings:
     compression: Compression
     fencing: bool
     clock: Callable[[], datetime]
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 class Load:
@@ -240,7 +242,8 @@ class Load:
             cursor=Cursor(settings.cursor, opened.cursor_max) if settings.cursor else None,
             schema=settings.schema, version=settings.version,
             unknown_fields=UnknownFields(SAMPLED, opened.unknown_fields),
-            dropped_fields=opened.dropped_fields, notes=opened.notes, replaces=self._replaces,
+            dropped_fields=opened.dropped_fields, notes=opened.notes, options=dict(settings.options),
+            replaces=self._replaces,
         )  # fmt: skip
 
     def _write_checkpoint(self, checkpoint: Checkpoint, etag: str | None) -> None:

@@ -13,6 +13,19 @@ from transload.source import Source
 F = TypeVar("F", bound=Callable[..., Any])
 SHARED = "transload"
 
+
+class Whole(click.IntRange):
+    """A whole number within bounds; an error that Click words for an "integer range" is worded for a person."""
+
+    name = "whole number"
+
+
+class Number(click.FloatRange):
+    """A number within bounds."""
+
+    name = "number"
+
+
 DEFAULT_START = "2000-01-01T00:00:00Z"
 
 
@@ -47,7 +60,7 @@ def retrying(command: F) -> F:
     return option(
         "retry-deadline",
         "How long a failing request is tried again before the run gives up.",
-        metavar="SECONDS", type=click.FloatRange(min=0), default=600,
+        metavar="SECONDS", type=Number(min=0), default=600,
     )(command)  # fmt: skip
 
 
@@ -76,19 +89,19 @@ _EXTRACT: tuple[Callable[[Any], Any], ...] = (
     option("start", "Where the very first window of a stream begins.", metavar="TIME", default=DEFAULT_START),
     option("full-refresh", "Load everything anew instead of what has changed.", is_flag=True),
     destination,
-    option("batch-size", "Records a part at most.", type=click.IntRange(min=1), default=250_000),
-    option("part-bytes", "Bytes a part at most, before compression.", type=click.IntRange(min=1), default=1 << 30),
+    option("batch-size", "Records a part at most.", type=Whole(min=1), default=250_000),
+    option("part-bytes", "Bytes a part at most, before compression.", type=Whole(min=1), default=1 << 30),
     option("compression", "Of the parts.", type=click.Choice(["gzip", "zstd", "none"]), default="gzip"),
-    option("concurrency", "Requests to the source that may be under way at once.", type=click.IntRange(1, 64), default=4),
-    option("limit", "Take only so many records a stream, as a sample that dbt does not read.", type=click.IntRange(min=1)),
+    option("concurrency", "Requests to the source that may be under way at once.", type=Whole(1, 64), default=4),
+    option("limit", "Take only so many records a stream, as a sample that dbt does not read.", type=Whole(min=1)),
     option("mask", "What becomes of fields marked sensitive.", type=click.Choice(["none", "hash", "drop"]), default="none"),
     click.option("--mask-key", metavar="TEXT", envvar="TRANSLOAD_MASK_KEY",
                  help="The secret key of --mask hash; without a key, short values can be guessed.  "
                       "[env var: TRANSLOAD_MASK_KEY, TRANSLOAD_MASK_KEY_FILE]"),
     option("max-quarantined", "Fail when more records of a load than this cannot be read.",
-           type=click.IntRange(min=0), default=100),
+           type=Whole(min=0), default=100),
     option("look-back", "How far a window reaches behind the last one.  [default: the stream's own]",
-           metavar="SECONDS", type=click.FloatRange(min=0)),
+           metavar="SECONDS", type=Number(min=0)),
     option("no-fencing", "Accept a store that ignores conditional writes; never run one window twice at once then.", is_flag=True),
     retrying,
 )  # fmt: skip

@@ -45,7 +45,7 @@ class CommitRecord(msgspec.Struct, frozen=True, kw_only=True):
     """The truth about one load. Its presence is what makes the load's parts visible.
 
     ``replaces`` is the load that stood for this window before; ``dropped_fields`` are those that the source has, but
-    would not give.
+    would not give; ``options`` are those of the source that its records depend on.
     """
 
     format: int = FORMAT
@@ -70,6 +70,7 @@ class CommitRecord(msgspec.Struct, frozen=True, kw_only=True):
     unknown_fields: UnknownFields
     dropped_fields: list[str] = []
     notes: dict[str, int] = {}
+    options: dict[str, str] = {}
     replaces: str | None = None
 
 

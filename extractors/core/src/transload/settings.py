@@ -81,4 +81,4 @@ def _parsed(option: Option, text: str | None) -> Any:
         return option.parse(text)
     except ValueError as error:
         shown = "its value" if option.secret else repr(text)
-        raise UsageError(f"--{option.name}: {shown} does not do: {error}") from None
+        raise UsageError(f"--{option.name}: {shown} is not valid: {error}") from None

@@ -24,6 +24,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[object]], *, right: froze
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """How many, as a person writes it: ``1 part``, ``1,200 parts``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def size(count: int) -> str:
     """Bytes as a person writes them: ``12.3 MB``."""
     value = float(count)

@@ -25,6 +25,7 @@ from transload.errors import AccessDenied, ConfigError, ContractBroken
 from transload.http_client import Answer, HttpClient, Transient
 from transload.page import Look, Page, Records, Scalar, mark_unpaired, split
 from transload.source import Checked, Runtime, Stream
+from transload.tables import counted
 from transload.window import Window
 
 log = logging.getLogger("transload.pestroutes")
@@ -86,7 +87,8 @@ class PestRoutes:
         """One search of offices; says how many can be read and what is left of the quota."""
         found = self._chosen_offices()
         left = self._pace.left().get("reads_left_today")
-        return Checked(f"ok, {len(found.ids())} offices" + ("" if left is None else f", {left:,} reads left today"))
+        quota = "" if left is None else f", {counted(left, 'read')} left today"
+        return Checked(f"ok, {counted(len(found.ids()), 'office')}{quota}")
 
     def pages(self, stream: Stream, window: Window, token: Any) -> Iterator[Page]:
         """The records of a window by ascending id, a page a get.
