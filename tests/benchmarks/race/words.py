@@ -86,12 +86,15 @@ and the point of leaving it out. Their gzip is zlib's at level 6 or 9; ours is I
 The first five rows are steps done alone, in one thread, on the records of the race; the sum is what no arrangement of threads gets under. Receiving, compressing and hashing let go
 of Python's lock, so they overlap on two cores; decoding and splitting hold it. That is what limits records per second: the floor
 does none of it, and here its server is as fast as the kernel can copy. Behind a vendor's server, which renders what it sends, ours waits as the floor
-does: of a bare loop over the PestRoutes sandbox it reaches three quarters (`make bench`).
+does: of a bare loop over the PestRoutes sandbox it reached 0.61 to 0.76 (`make bench`), the more the slower that served.
 
 What was made faster where the profile pointed: splitting a page took 2.35 CPU seconds a million records and takes 1.32, both in one process on the same pages:
 lines are joined with one copy less, UTF-8 is checked in blocks and not record by record, newlines are looked for and not counted, the newest cursor
 is found without a step of Python a record. `verify` opens the commit record of its window instead of all. What did not help: to have glibc keep
 the memory of pages (no CPU seconds less, some megabytes more).
+
+Of the peak, 58 MiB are there before the first record: Python, requests, botocore. The rest is pages under way and two pieces of an upload, and what lies between them
+unused; from run to run it differs by some megabytes. To have glibc give large blocks back at once takes 4 MiB off and costs 5 % of the records per CPU second, so it is not done.
 
 ## Checkpoints, many loads, dbt
 
