@@ -37,8 +37,9 @@ def pages(first: int) -> list[Page]:
 def load(lake: DirectoryLake, window: Window, version: str) -> Load:
     """An attempt on a window, not begun."""
     settings = LoadSettings(
-        "changed", "fedcba9876543210", IDENTITY, version, "gzip", True, lambda: window.until + timedelta(hours=1)
-    )
+        "changed", "fedcba9876543210", IDENTITY, version, "gzip", True, lambda: window.until + timedelta(hours=1),
+        {"office_ids": "1,2"},
+    )  # fmt: skip
     return Load(lake, KEYS, Chosen(window, implicit=False), settings)
 
 
