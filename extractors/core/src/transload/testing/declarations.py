@@ -58,7 +58,7 @@ class Declarations:
         assert tuple(sorted(commands)) == COMMANDS
         for name, command in commands.items():
             assert len(command.help or "") > 10
-            assert str(command.help) in " ".join(_printed(self.source, name, "--help").split())
+            assert " ".join(str(command.help).split()) in " ".join(_printed(self.source, name, "--help").split())
 
     def test_every_option_has_help_and_a_variable_that_help_names(self) -> None:
         own = {f"--{one.name}": one for one in self.source.options}
