@@ -28,9 +28,9 @@ _ENDED = 0  # no signal has this number
 def heeding_signals() -> Iterator[None]:
     """SIGTERM raises ``Stopped`` in the main thread, and neither it nor Ctrl-C goes unheard. For the main thread only."""
     reading, writing = os.pipe()
-    # Both as set_wakeup_fd asks for: the interpreter writes a signal's number here before any handler runs.
-    os.set_blocking(writing, False)
+    os.set_blocking(writing, False)  # set_wakeup_fd insists
     handler = signal.signal(signal.SIGTERM, _stop)
+    # The interpreter writes a signal's number there before any handler runs.
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     thread = threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True)
     thread.start()
@@ -53,7 +53,8 @@ def _watch(reading: int) -> None:
     number = os.read(reading, 1)[0]
     if number == _ENDED or _ends(reading, AGAIN_SECONDS):
         return
-    os.kill(os.getpid(), number)
+    # Not to the process: where another thread takes the signal, what the main thread waits in is not interrupted.
+    signal.pthread_kill(threading.main_thread().ident or 0, number)
     if _ends(reading, END_SECONDS - AGAIN_SECONDS):
         return
     sys.stderr.write(
