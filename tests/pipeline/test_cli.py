@@ -127,6 +127,18 @@ def test_other_offices_than_those_of_the_last_load_are_warned_of(
     assert warned("1,2,3", "2026-10-01T04:00:00Z") == []
 
 
+def test_a_damaged_commit_record_does_not_keep_the_next_window_from_being_loaded(
+    run: Run, pestroutes: Any, connect_to: Any, tmp_path: Path
+) -> None:
+    connect_to(pestroutes(records=30))
+    where = ["--destination", str(tmp_path)]
+    assert run("extract", "customer", "--until", "2026-10-01T00:00:00Z", *where).code == 0
+    (record,) = tmp_path.rglob("_loads/*")
+    record.write_text("{")
+    assert run("loads", "customer", *where).code == 69
+    assert run("extract", "customer", "--until", UNTIL, *where).code == 0
+
+
 def test_the_whole_round_by_hand(run: Run, pestroutes: Any, connect_to: Any, tmp_path: Path) -> None:
     connect_to(pestroutes(records=30))
     where = ["--destination", str(tmp_path / "lake")]

@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from transload.errors import ConfigError, QuotaExhausted, TransloadError, interrupted
+from transload.errors import ConfigError, LakeUnavailable, QuotaExhausted, TransloadError, interrupted
 from transload.flow import Limits, flow
 from transload.lake import Lake, honours_conditions, scratch
 from transload.layout import StreamKeys, last_load
@@ -196,7 +196,10 @@ def _load_window(
 
 def _tell_of_changed_options(lake: Lake, keys: StreamKeys, options: Mapping[str, str]) -> None:
     """Warn when what is loaded now joins what was loaded otherwise: more offices, say, whose past nobody has asked for."""
-    last = last_load(lake, keys)
+    try:
+        last = last_load(lake, keys)
+    except (LakeUnavailable, ConfigError):
+        return  # a record that cannot be read is no reason to load nothing: `loads` and dbt tell of it
     before = last.options if last else {}
     changed = [name for name in before if before[name] != options.get(name)]
     if changed:
