@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -145,15 +145,7 @@ class Project:
 
     def given(self, owner: Dag | Task, file: FileFacts) -> Given:
         """The arguments of a DAG or task, with those that ``**helper()`` returns where that can be read."""
-        values = dict(owner.arguments)
-        is_open = False
-        for star in owner.stars:
-            returned = self.dictionary(star, file)
-            if returned is None or returned.stars:
-                is_open = True
-            if returned is not None:
-                values = {**returned.items, **values}
-        return Given(values, is_open)
+        return self._spread(owner.arguments, owner.stars, file)
 
     def defaults(self, dag: Dag, file: FileFacts) -> Given:
         """The ``default_args`` of a DAG."""
@@ -163,7 +155,19 @@ class Project:
             return Given({}, given.open)
         if value.kind in ("call", "name"):
             value = self.dictionary(value.name, file) or value
+        elif value.kind == "dict" and "default_args" in dag.arguments:
+            return self._spread(value.items, value.stars, file)
         return Given(value.items, value.kind != "dict" or bool(value.stars))
+
+    def _spread(self, items: Mapping[str, Value], stars: Iterable[str], file: FileFacts) -> Given:
+        """Items, with those of the dictionaries that a file spreads into them."""
+        values = dict(items)
+        is_open = False
+        for star in stars:
+            known = self.dictionary(star, file)
+            is_open |= known is None or bool(known.stars)
+            values = {**(known.items if known is not None else {}), **values}
+        return Given(values, is_open)
 
     def dictionary(self, name: str, file: FileFacts) -> Value | None:
         """The dictionary that a helper returns (``module.f()``), or that a module has at its top (``module.NAME``)."""
