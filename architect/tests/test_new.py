@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import keyword
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +18,13 @@ from typing import Any
 import pytest
 import yaml
 from click.testing import CliRunner, Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transload_architect.design.reading import parse_spec
+from transload_architect.design.verdict import make_plan
+from transload_architect.scaffold.edits import EDITS, edited
+from transload_architect.scaffold.names import taken_by
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(300)
@@ -106,7 +118,16 @@ def test_a_source_is_made_and_its_own_tests_run_it_against_its_sandbox(
 ) -> None:
     folder, said = made
     assert said.exit_code == 0, said.output
-    assert "files written, 0 were so already. Left to do:\n1. make setup" in said.output
+    assert said.output.splitlines()[:7] == [
+        "dags/acme                    3 files written",
+        "dbt/models/staging/acme      1 file written",
+        "extractors/acme              10 files written",
+        "lines in files of all        9 files written",
+        "requirements                 2 files written",
+        "tests/sandbox                1 file written",
+        "",
+    ]
+    assert "Left to do:\n1. make setup" in said.output
     done = inside("-m", "pytest", "-q", "-p", "no:randomly", "extractors/acme")
     assert done.returncode == 0, done.stdout + done.stderr
     assert not [name for name, text in tree(folder).items() if b"TO" + b"DO" in text and "acme" in name]
@@ -149,28 +170,138 @@ def test_made_once_more_nothing_changes_and_nothing_is_overwritten(
     before = tree(folder)
     again = new(folder, acme)
     assert again.exit_code == 0, again.output
-    assert again.output.startswith("0 files written")
+    assert "extractors/acme              0 files written, 10 there already" in again.output
+    assert again.output.endswith(
+        "Left to do:\n1. make docs, then make test, which holds DAGs and extractor against the specification\n"
+    )
     assert tree(folder) == before
-    streams = folder / "extractors/acme/src/acme/streams.py"
-    text = streams.read_text()
-    try:
-        streams.write_text(text + "# a line of mine\n")
-        mine = tree(folder)
-        refused = new(folder, acme)
-        assert refused.exit_code == 2
-        assert "extractors/acme/src/acme/streams.py is there, and not as it would be written" in refused.output
-        assert tree(folder) == mine
-    finally:
-        streams.write_text(text)
+
+
+def test_what_people_changed_since_stays_and_a_changed_specification_is_followed(
+    made: tuple[Path, Result], acme: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "repository"
+    shutil.copytree(made[0], folder)
+    spec, streams = folder / "dags/acme/spec.yaml", folder / "extractors/acme/src/acme/streams.py"
+    client = folder / "extractors/acme/src/acme/client.py"
+    client.write_text(client.read_text() + "# a line of mine\n")
+    (folder / "requirements/acme.txt").write_text("# locked anew\n")
+    visit = {**acme["streams"]["order"], "freshness": "1 hour"}
+    changed = {
+        **acme,
+        "limits": {**acme["limits"], "pod_share_percent": 25},
+        "streams": {**acme["streams"], "visit": visit},
+    }
+
+    refused = new(folder, changed)  # from a file elsewhere, while the specification lives beside the DAGs
+    assert refused.exit_code == 2
+    (line,) = refused.output.splitlines()
+    assert line.startswith(
+        "Error: dags/acme: daily.py, spec.yaml, weekly.py are there, and not as it would be written. The spec"
+    )
+
+    spec.write_text(yaml.safe_dump(changed))
+    mine = tree(folder)
+    refused = again(folder)
+    (line,) = refused.output.splitlines()
+    assert line.startswith(
+        "Error: dags/acme: daily.py, weekly.py are there, and not as it would be written. Remove what shall"
+    )
+    assert tree(folder) == mine
+
+    for path in spec.parent.glob("*.py"):
+        path.unlink()
+    done = again(folder)
+    assert done.exit_code == 0, done.output
+    assert "dags/acme                    3 files written, 1 there already" in done.output
+    assert "extractors/acme              0 files written, 10 there already" in done.output
+    assert "visit" in (folder / "dags/acme/hourly.py").read_text()
+    assert json.loads((folder / "dags/pools.json").read_text())["acme"]["slots"] == 4
+    assert "# a line of mine" in client.read_text()
+    (asked,) = re.findall(r"streams.py does not know visit: add (.*)", done.output)
+    streams.write_text(
+        streams.read_text().replace(
+            "STREAMS: tuple[Stream, ...] = (\n", f"STREAMS: tuple[Stream, ...] = (\n    {asked}\n"
+        )
+    )
+    sandbox = folder / "tests/sandbox/src/sandbox/acme.py"
+    (asked,) = re.findall(r"sandbox/acme.py does not know visit: add (.*)", done.output)
+    sandbox.write_text(re.sub(r"(STREAMS: .* = {\n)", rf"\1    {asked}\n", sandbox.read_text()))
+
+    done = again(folder)
+    assert "does not know" not in done.output
+    assert (folder / "dbt/models/staging/acme/stg_acme__visit.sql").is_file()
+    (spec.parent / "nightly.py").write_text("")
+    assert "dags/acme/nightly.py: the specification asks for no such file; remove it" in again(folder).output
+
+
+def again(folder: Path) -> Result:
+    from transload_architect.cli import main
+
+    return CliRunner().invoke(main, ["new", str(folder / "dags/acme/spec.yaml"), "--root", str(folder)])
+
+
+WORDS = sorted(
+    {word for path in EDITS for word in re.findall(r"\b[a-z][a-z0-9]*\b", (ROOT / path).read_text())}
+    - set(keyword.kwlist)
+)
+
+
+@given(st.sampled_from(WORDS))
+def test_lines_are_put_though_the_name_is_a_word_of_the_file_and_only_once(acme: dict[str, Any], word: str) -> None:
+    plan = make_plan(parse_spec({**acme, "source": word}))
+    for path in EDITS:
+        text = (ROOT / path).read_text()
+        once = edited(path, text, plan)
+        assert (once == text) == (word in ("pestroutes", "marketo")), path
+        assert edited(path, once, plan) == once
+        if path.endswith(".py"):
+            ast.parse(once)
+    settings = tomllib.loads(edited("pyproject.toml", (ROOT / "pyproject.toml").read_text(), plan))["tool"]
+    assert f"extractors/{word}/src" in settings["mypy"]["files"]
+    assert f"extractors/{word}/src" in settings["mypy"]["mypy_path"].split(":")
+    assert word in settings["ruff"]["lint"]["isort"]["known-first-party"]
+
+
+@pytest.mark.parametrize(
+    ("source", "taken"),
+    [
+        ("class", "a word of Python or a module of its library"),
+        ("click", "a package that is installed here"),
+        ("helm", "helm, which is there and was not made by this command"),
+        ("core", "extractors/core, which is there and was not made by this command"),
+        ("clock", "tests/sandbox/src/sandbox/clock.py, which is there and was not made by this command"),
+        ("serve", "serve in tests/sandbox/src/sandbox/cli.py"),
+        ("root", "ROOT in tools/reference.py"),
+        ("airflow", "an image in docker-bake.hcl"),
+        ("lake", "transload-lake in helm/"),
+        ("acme", ""),
+        ("source", ""),
+    ],
+)
+def test_a_name_that_something_else_has_is_refused(source: str, taken: str) -> None:
+    assert taken_by(source, source, ROOT).startswith(taken)
+    assert bool(taken_by(source, source, ROOT)) == bool(taken)
+
+
+def test_a_schedule_that_the_rules_would_refuse_is_refused(tmp_path: Path, acme: dict[str, Any]) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.architect.check]\nfile-names = ['daily', 'weekly']\n")
+    schedules = {"quarterly": {"at": "04:00", "full": True}, "daily": {"at": "03:00"}}
+    refused = new(tmp_path, {**acme, "schedules": schedules})
+    assert refused.exit_code == 2
+    assert (
+        "schedules.quarterly: a DAG file here must be one of daily, weekly (file-names in pyproject.toml)"
+        in refused.output
+    )
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"source": "Acme"}, "it must be lower case and digits"),
-        ({"source": "class"}, "source: class is a word of Python, a package, or a folder that is there"),
-        ({"source": "json"}, "give the source another name, such as jsonapi"),
-        ({"source": "dags"}, "source: dags is"),
+        ({"source": "class"}, "source: class has the name of a word of Python"),
+        ({"source": "json"}, "call the source otherwise, such as jsonapi"),
+        ({"source": "dags"}, "source: dags has the name of dags, which is there"),
         ({"limits": {"calls_per_day": 10}}, "Possible with a limit of"),
         (
             {"streams": {"a": {"rows": 1, "bytes": 1, "changes_per_day": 1, "found_by": "x", "freshness": "30 hours"}}},

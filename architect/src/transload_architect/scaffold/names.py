@@ -28,11 +28,11 @@ def taken_by(source: str, folder: str, root: Path) -> str:
 def _takers(source: str, folder: str, root: Path) -> Iterator[str]:
     if keyword.iskeyword(source) or source in sys.stdlib_module_names:
         yield "a word of Python or a module of its library"
-    elif importlib.util.find_spec(source) is not None:
-        yield "a package that is installed here"
     for path in (source, f"dags/{folder}", f"extractors/{source}", f"{_SANDBOX}/{source}", f"{_SANDBOX}/{source}.py"):
         if (root / path).exists():
             yield f"{path}, which is there and was not made by this command"
+    if importlib.util.find_spec(source) is not None:
+        yield "a package that is installed here"
     bound = {source, source.upper(), f"{source.upper()}_NOW", f"{class_name(source)}Sandbox"}
     for path in (f"{_SANDBOX}/cli.py", "tools/reference.py"):
         found = bound & _names(_text(root / path))
