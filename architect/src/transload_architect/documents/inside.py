@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -111,10 +112,24 @@ def task_facts(task: Any) -> dict[str, Any]:
         ),
         "requests": dict(resources.requests or {}) if resources else {},
         "limits": dict(resources.limits or {}) if resources else {},
+        "templates": sorted({text for name in task.template_fields for text in templates(getattr(task, name, None))}),
         "stream": getattr(task, "stream", ""),
         "source": getattr(task, "source", ""),
         "full_refresh": bool(getattr(task, "full_refresh", False)),
     }
+
+
+def templates(value: Any) -> Iterator[str]:
+    """The texts in a field that are read when a task runs."""
+    if isinstance(value, str):
+        if "{{" in value:
+            yield value
+    elif isinstance(value, dict):
+        yield from (text for one in value.values() for text in templates(one))
+    elif isinstance(value, list | tuple | set):
+        yield from (text for one in value for text in templates(one))
+    elif hasattr(value, "value"):  # a variable of a pod's environment
+        yield from templates(value.value)
 
 
 if __name__ == "__main__":
