@@ -233,7 +233,7 @@ def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"{dag}with DAG('mapped', schedule='@daily'):\n    one.expand(x=[1, 2])\n"
     )
     (folder / "dags/other/empty.py").write_text(
-        "from airflow.sdk import DAG\n\nDAG('empty', schedule=None, tags=['pestroutes'])\n"
+        "from airflow.sdk import DAG\n\ndag = DAG('empty', schedule=None, tags=['pestroutes'])\n"
     )
     (folder / "dags/other/broken.py").write_text(f"import nowhere\n{dag}")
     (folder / "dags/other/syntax.py").write_text("with DAG(\n    from airflow\n")
@@ -250,8 +250,12 @@ def test_a_dag_file_that_really_does_not_import_is_documented_and_the_exit_code_
     assert "dags/other/syntax.py could not be imported: SyntaxError" in done.stderr
     page = (elsewhere / "docs/architecture/README.md").read_text()
     assert "| `other/broken.py` | `ModuleNotFoundError: No module named 'nowhere'` |" in page
-    for name in ("mapped", "empty", "pestroutes_daily"):
-        assert f"| `{name}` |" in page
+    for line in (
+        "| `mapped` | `0 0 * * *` | UTC | 1 | none |",
+        "| `empty` | `none` | UTC | 0 | none |",
+        "| `pestroutes_daily` |",
+    ):
+        assert line in page
     assert "| `empty` |" in (elsewhere / "docs/architecture/pestroutes.md").read_text()
 
 

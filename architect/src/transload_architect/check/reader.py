@@ -6,6 +6,7 @@ import ast
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_letters
 
 from transload_architect.check.airflow import (
     is_dag,
@@ -173,7 +174,7 @@ class _Reader:
         context.scope.bind(node.name, f".{name}")
         for one in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
             self._expression(one, context)
-        decorators = [context.scope.resolve(one).removesuffix("()") for one in node.decorator_list]
+        decorators = [self._decorator(one, context) for one in node.decorator_list]
         calls: list[Call] = []
         inner = _Context(parameters(node, context.scope), calls, False, f"{name}.", context.dag, function=name)
         task = next((one for one in decorators if is_task_decorator(one)), None)
@@ -192,6 +193,13 @@ class _Reader:
         returned = inner.returns[0] if len(inner.returns) == 1 and inner.returns[0].kind == "dict" else None
         named = frozenset(one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
         self._functions[name] = Function(tuple(calls), returned, task is not None or bool(made_at_parse), named)
+
+    def _decorator(self, node: ast.expr, context: _Context) -> str:
+        """The name of a decorator; ``@dag.task`` is ``@task`` by another way."""
+        name = context.scope.resolve(node).removesuffix("()")
+        owner, found, kind = name.partition(".task")
+        is_of_dag = owner in {one.variable for one in self._dags} or is_dag(owner.removesuffix("()"))
+        return f"airflow.sdk.task{kind}" if found and is_of_dag and not kind.strip("._" + ascii_letters) else name
 
     # Statements that hold none
 

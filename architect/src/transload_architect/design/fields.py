@@ -93,8 +93,9 @@ class Table:
         return str(value)
 
     def texts(self) -> dict[str, str]:
-        """All fields, as texts."""
-        return {str(key): self.text(key) for key in self._data}
+        """All fields, as texts, whatever they are called."""
+        named = Table({_plain(key): value for key, value in self._data.items()}, self._at, self._problems)
+        return {key: named.text(key) for key in named._data}
 
     def word(self, key: str, pattern: str, allowed: str, default: str = _REQUIRED) -> str:
         """A text that a pattern fits."""

@@ -53,8 +53,8 @@ def dag_facts(dag: Any, folder: Path) -> dict[str, Any]:
         "id": dag.dag_id,
         "file": Path(dag.fileloc).relative_to(folder).as_posix(),
         "description": dag.description or "",
-        "schedule": str(getattr(dag.timetable, "_expression", None) or dag.timetable.summary),
-        "timezone": str(getattr(dag.timetable, "_timezone", "UTC")),
+        "schedule": cron_of(dag)[0] or schedule_of(dag.timetable),
+        "timezone": cron_of(dag)[1],
         "runs": run_times(dag),
         "catchup": bool(dag.catchup),
         "max_active_runs": dag.max_active_runs,
@@ -65,14 +65,28 @@ def dag_facts(dag: Any, folder: Path) -> dict[str, Any]:
     }
 
 
+def cron_of(dag: Any) -> tuple[str, str]:
+    """Its schedule as cron has it, empty where it has none, and its time zone; timetables of the SDK call them otherwise."""
+    timetable = dag.timetable
+    expression = getattr(timetable, "_expression", None) or getattr(timetable, "expression", None) or ""
+    zone = getattr(timetable, "_timezone", None) or getattr(timetable, "timezone", None) or "UTC"
+    return str(expression), str(getattr(zone, "name", zone))
+
+
+def schedule_of(timetable: Any) -> str:
+    """What runs a DAG that has no cron expression: a span of time, or the name of its timetable, such as AssetTriggered."""
+    name = type(timetable).__name__.removesuffix("Timetable")
+    return str(getattr(timetable, "delta", "") or ("none" if name == "Null" else name))
+
+
 def run_times(dag: Any) -> list[str]:
     """When it runs on the busiest day, in UTC; nothing for what no cron expression says."""
     from croniter import croniter
 
-    expression = getattr(dag.timetable, "_expression", None)
+    expression, name = cron_of(dag)
     if not expression:
         return []
-    zone = ZoneInfo(str(dag.timetable._timezone))
+    zone = ZoneInfo(name)
     times = croniter(expression, (DAY - timedelta(seconds=1)).astimezone(zone))
     found: list[str] = []
     while (moment := times.get_next(datetime)) < DAY + timedelta(days=1):

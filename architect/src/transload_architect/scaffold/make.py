@@ -138,7 +138,7 @@ def _refusals(paths: list[str], plan: Plan, spec: Path, *, before: bool) -> Iter
         kind = _kind(path, plan.spec.source, plan.spec.folder)
         kinds.setdefault(kind, []).append(path.removeprefix(f"{kind}/"))
     for kind, names in kinds.items():
-        told = f"{kind}: {listed(names)} {'is' if len(names) == 1 else 'are'} there, and not as it would be written"
+        told = f"{kind}: {listed(sorted(names))} {'is' if len(names) == 1 else 'are'} there, and not as it would be written"
         if before and "spec.yaml" in names:
             told += f". The specification lives there now: make your change in it, and give it instead of {spec}"
         elif before:
