@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -83,9 +83,9 @@ def _streams(plan: Plan) -> Iterator[str]:
 def stream_line(_plan: Plan, stream: StreamSpec) -> str:
     """A stream in the extractor's list."""
     cursor = f'"{stream.found_by[0]}"' if stream.found_by else "None"
-    keys = ", ".join(f'"{key}"' for key in stream.primary_key)
     look_back = f", timedelta(seconds={stream.look_back.total_seconds():.0f})" if stream.look_back else ""
-    return f'_stream("{stream.name}", "{stream.name.capitalize()} records.", ({keys},), {cursor}{look_back}),'
+    about = f"{stream.name.capitalize()} records."
+    return f'_stream("{stream.name}", "{about}", {_tuple(stream.primary_key)}, {cursor}{look_back}),'
 
 
 def _rows(plan: Plan) -> Iterator[str]:
@@ -94,9 +94,13 @@ def _rows(plan: Plan) -> Iterator[str]:
 
 def sandbox_line(plan: Plan, stream: StreamSpec) -> str:
     """A stream in the sandbox's table."""
-    keys, fields = (", ".join(f'"{one}"' for one in names) for names in (stream.primary_key, stream.found_by))
     share = min(1.0, round(stream.rows / max(1, _largest(plan).rows), 3))
-    return f'"{stream.name}": (({keys},), ({fields}{"," if fields else ""}), {share}),'
+    return f'"{stream.name}": ({_tuple(stream.primary_key)}, {_tuple(stream.found_by)}, {share}),'
+
+
+def _tuple(names: Sequence[str]) -> str:
+    inner = ", ".join(f'"{one}"' for one in names)
+    return f"({inner}{',' if len(names) == 1 else ''})"
 
 
 def _dag(plan: Plan, run: RunPlan) -> dict[str, str]:

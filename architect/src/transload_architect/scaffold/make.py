@@ -75,7 +75,7 @@ def make_source(plan: Plan, spec: Path, root: Path) -> Made:
     for path in changed:
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(wanted[path], encoding="utf-8")
-    _generate(source, root)
+    _generate(source, root, [path for path in changed if path.endswith(".py")])
     unchanged = tuple(path for path in wanted if path not in changed)
     left = tuple(_left_again(plan, root, wanted) if before else _left(plan))
     return Made(tuple(changed), unchanged, left, source, folder)
@@ -149,20 +149,21 @@ def _refusals(paths: list[str], plan: Plan, spec: Path, *, before: bool) -> Iter
         yield f"{told}; nothing is overwritten, and nothing was written"
 
 
-def _generate(source: str, root: Path) -> None:
+def _generate(source: str, root: Path, changed: list[str]) -> None:
     """Has the repository's own generators write what follows from the source: command reference, chart's page, dbt."""
     paths = [root / "extractors" / source / "src", root / "tests" / "sandbox" / "src", root]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths))}
-    edited_python = [path for path in EDITS if path.endswith(".py")]
     command = f"{sys.executable} -c 'from {source}.cli import main; main()'"
     for arguments in (
         ["-m", "tools.reference"],
         ["-m", "tools.chart_readme"],
         ["dbt/generate.py", source, "--command", command],
-        # An import more may belong elsewhere, and a list may have become too long for its line.
-        ["-m", "ruff", "check", "--quiet", "--no-cache", "--select=I", "--fix", *edited_python],
-        ["-m", "ruff", "format", "--quiet", "--no-cache", *edited_python],
+        # Where an import belongs goes by the source's name, and a list may have become too long for its line.
+        ["-m", "ruff", "check", "--quiet", "--no-cache", "--select=I", "--fix", *changed],
+        ["-m", "ruff", "format", "--quiet", "--no-cache", *changed],
     ):
+        if arguments[1] == "ruff" and not changed:
+            continue
         done = subprocess.run(  # noqa: S603 - our own commands
             [sys.executable, *arguments], cwd=root, env=environment, capture_output=True, text=True, check=False
         )
