@@ -172,7 +172,7 @@ EDITS: Mapping[str, tuple[Edit, ...]] = {
         Edit(_matches(r'ids=\["reference", "chart"[^\]]*"NAME"'), _staleness_id),
     ),
     "tests/sandbox/src/sandbox/cli.py": (
-        Edit(_matches(r"^from sandbox\.NAME import"), _sandbox_import),
+        Edit(_matches(r"^from sandbox\.NAME[. ]"), _sandbox_import),
         Edit(_matches(r"^def NAME\("), _sandbox_command),
     ),
     "tests/dags/test_windows.py": (Edit(_matches(r'\bSource\(\s*"NAME",'), _windows),),

@@ -179,6 +179,10 @@ def _left(plan: Plan) -> Iterator[str]:
     yield f"extractors/{source}/src/{source}/client.py: credentials, envelope and pages as {spec.title} really has them"
     yield f"extractors/{source}/src/{source}/streams.py: name the fields of each stream, with their types; then make docs"
     yield f"tests/sandbox/src/sandbox/{source}.py: what is peculiar to {spec.title}: its limits, its errors, its dirt"
+    yield (
+        f"extractors/{source}/tests/test_kit.py: have the kit kill it at every step, too (docs/testing-a-source.md has the lines); "
+        "then make faults, which reports on it"
+    )
     if spec.limits.calls_per_day or spec.limits.calls_per_minute:
         yield "keep to the limits: extractors/pestroutes/src/pestroutes/pace.py shows how, where answers tell what is left"
     multiple = [name for name, one in spec.streams.items() if len(one.found_by) > 1]
