@@ -57,7 +57,7 @@ class TablePlan:
 def operators(plan: Plan) -> Iterator[Row]:
     """Which operators and hooks of `common`."""
     source, loads = plan.spec.source, [load for run in plan.runs for load in run.loads]
-    most = max(loads, key=lambda one: one.parts)
+    most = max(loads, key=lambda one: (one.parts, one.records))
     yield Row("each load", f"`ExtractOperator`, pool `{source}`", "P1", plan.slots.text)
     alone = ", ".join(f"{run.schedule.name} {count(len(run.loads), 'task')}" for run in plan.runs)
     yield Row("the loads of a run", "`TaskGroup` `extract`", "G1", f"{alone}: one box of the graph each")
