@@ -280,7 +280,7 @@ def test_people_read_a_line_a_finding_and_each_fix_once(write: Write, command: C
     )
     assert lines[1].startswith("    Variable at parse. Use a template")
     assert lines[2].startswith("dags/sales/daily.py:4:5: error ARC104")
-    assert lines[3] == "1 file checked: 2 error"
+    assert lines[3] == "1 file checked: 2 errors"
 
 
 def test_ruffs_rules_are_among_the_findings(write: Write, command: Callable[..., Any]) -> None:

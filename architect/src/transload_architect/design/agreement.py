@@ -42,7 +42,7 @@ def differences(plan: Plan, dags: list[Mapping[str, Any]], pools: Mapping[str, A
             yield from (f"{file}: {text}" for text in _file(plan, run, there[file]))
     slots = pools.get(spec.source, {}).get("slots")
     if slots != plan.pool_slots:
-        yield f"pool {spec.source} has {slots} slots, and {plan.pool_slots} are asked for"
+        yield f"pool {spec.source} has {count(slots or 0, 'slot')}, and {plan.pool_slots} are asked for"
 
 
 def _file(plan: Plan, run: RunPlan, dag: Mapping[str, Any]) -> Iterator[str]:

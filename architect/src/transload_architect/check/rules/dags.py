@@ -9,6 +9,7 @@ from transload_architect.check.facts import Dag, FileFacts, Value
 from transload_architect.check.given import Given
 from transload_architect.check.project import Project
 from transload_architect.check.rule import Rule, Seen
+from transload_architect.words import count
 
 _MOVING = re.compile(r"(?:.*\.)?(?:now|utcnow|today|days_ago|yesterday|tomorrow|time)\(\).*")
 
@@ -92,7 +93,7 @@ def _ungrouped(project: Project) -> Iterator[Seen]:
     for file, dag, _given, _defaults in _each(project):
         alone = [made for made in project.operators.in_file(file, dag) if not made.task.grouped]
         if len(alone) > most:
-            yield _at(file, dag, f"has {len(alone)} tasks without a group; {most} are the most")
+            yield _at(file, dag, f"has {count(len(alone), 'task')} without a group; {most} are the most")
 
 
 _IMPORTS = "from datetime import timedelta\n\nimport pendulum\nfrom airflow.sdk import DAG, task\n\n"
