@@ -47,11 +47,19 @@ class Call:
         name: dotted, as imported; ``.f`` for a function of this file, ``?.m`` for a method of who knows what.
         line: where.
         column: from 1.
+        dag: the variable of the DAG around it; empty where there is none.
+        grouped: whether a group is around it.
+        arguments: of a call that may make tasks, by keyword, or by position.
+        stars: names of what ``**`` spreads into them.
     """
 
     name: str
     line: int
     column: int
+    dag: str = ""
+    grouped: bool = False
+    arguments: Mapping[str, Value] = field(default_factory=dict)
+    stars: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +78,36 @@ class Import:
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function of a file: what it calls, and what it returns if that is one dictionary."""
+    """A function of a file.
+
+    Args:
+        calls: what it calls.
+        returns: what it returns, if that is one dictionary.
+        deferred: whether it is a task: calling it at parse does not run it.
+        parameters: their names, but for that of ``**kwargs``.
+    """
 
     calls: tuple[Call, ...]
     returns: Value | None
-    deferred: bool  # a task: calling it at parse does not run it
+    deferred: bool
+    parameters: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """A class of a file, as an operator may be one.
+
+    Args:
+        bases: their dotted names.
+        gives: arguments that it gives to its base by itself.
+        stars: names of what it spreads into them with ``**``, but for what it was called with.
+        open: whether it does more with its arguments than can be read.
+    """
+
+    bases: tuple[str, ...]
+    gives: Mapping[str, Value]
+    stars: tuple[str, ...]
+    open: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +140,7 @@ class Task:
         stars: names of what ``**`` spreads into them.
         dag: the variable of its DAG; empty where that can't be told.
         grouped: whether it is in a group.
+        function: the function of the file that makes it; empty where parsing the file does.
     """
 
     operator: str
@@ -117,11 +151,7 @@ class Task:
     stars: tuple[str, ...]
     dag: str
     grouped: bool
-
-    @property
-    def is_pod(self) -> bool:
-        """Whether it is a pod of Kubernetes."""
-        return self.operator.rpartition(".")[2] in ("KubernetesPodOperator", "GKEStartPodOperator", "EksPodOperator")
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +190,11 @@ class FileFacts:
     imports: tuple[Import, ...] = ()  # those that parsing the file runs
     calls: tuple[Call, ...] = ()  # those that parsing the file runs
     functions: Mapping[str, Function] = field(default_factory=dict)
-    classes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # with the names of their bases
+    classes: Mapping[str, Class] = field(default_factory=dict)
+    constants: Mapping[str, Value] = field(default_factory=dict)  # dictionaries that the file has at its top
     dags: tuple[Dag, ...] = ()
     tasks: tuple[Task, ...] = ()
+    perhaps: tuple[Task, ...] = ()  # tasks, if the classes that are called are operators
     logic: tuple[Spot, ...] = ()
     large: tuple[Spot, ...] = ()  # values that go into XCom and have no small bound
     secrets: tuple[Spot, ...] = ()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
+from dataclasses import replace
 
 from transload_architect.check.facts import Constant, Value
 
 UNKNOWN = "?"
+KEYWORDS = "?kwargs"  # what a function was called with beyond its parameters
 _BUILTINS = frozenset(dir(builtins))
 _DEEP = 12  # expressions nested deeper than this are not looked into
 
@@ -49,6 +51,28 @@ class Scope:
                 return scope._values.get(name)
             scope = scope._outer
         return None
+
+    def change(self, name: str, key: str, value: Value) -> None:
+        """Say that an item of the dictionary behind a name was set."""
+        known = self.value(name)
+        if known is not None and known.kind == "dict":
+            self._values_of(name)[name] = replace(known, items={**known.items, key: value})
+
+    def lose(self, name: str) -> None:
+        """Say that the dictionary behind a name was changed in a way that cannot be read."""
+        known = self.value(name)
+        if known is not None and known.kind == "dict":
+            self._values_of(name)[name] = replace(known, stars=(*known.stars, UNKNOWN))
+
+    def _values_of(self, name: str) -> dict[str, Value]:
+        scope: Scope = self
+        while name not in scope._names and scope._outer is not None:
+            scope = scope._outer
+        return scope._values
+
+    def dictionaries(self) -> dict[str, Value]:
+        """The dictionaries of this scope that are known, by name."""
+        return {name: value for name, value in self._values.items() if value.kind == "dict"}
 
     def resolve(self, node: ast.expr) -> str:
         """The dotted name of an expression: ``requests.Session().get`` for what ``s.get`` is after ``s = Session()``."""

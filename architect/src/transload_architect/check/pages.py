@@ -44,10 +44,12 @@ def _page(rule: Rule) -> str:
     options = "".join(
         f"With `{name} = {_toml(value)}` in `[tool.architect.check]`:\n\n" for name, value in rule.options.items()
     )
+    found = "\n".join("".join(_code(bad)) for bad, _ in rule.examples)
+    not_found = "\n".join("".join(_code(good)) for _, good in rule.examples)
     return (
         f"# {rule.id}: {rule.title}\n\nSeverity: {rule.severity}. Made by `make docs`. All rules: [README.md](README.md).\n\n"
-        f"{rule.reason}\n\n**Instead:** {rule.fix}\n\n## Found\n\n{options}{''.join(_code(rule.bad))}"
-        f"\n## Not found\n\n{''.join(_code(rule.good))}\n"
+        f"{rule.reason}\n\n**Instead:** {rule.fix}\n\n## Found\n\n{options}{found}"
+        f"\n## Not found\n\n{not_found}\n"
         f"## Silence it\n\nIn the line, or in a comment of its own above it, with the reason:\n\n"
         f"```python\n# architect: ignore[{rule.id}] why it is right here\n```\n"
     )

@@ -8,6 +8,8 @@ from functools import cached_property
 
 from transload_architect.check.config import Config
 from transload_architect.check.facts import Call, Dag, FileFacts, Function, Task, Value
+from transload_architect.check.given import Given
+from transload_architect.check.operators import Operators
 from transload_architect.check.touches import Touch, touch_of
 
 _FAR = 8  # calls from one helper to the next that are followed
@@ -20,23 +22,6 @@ class Reach:
     touch: Touch
     end: str
     through: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The arguments of a DAG or task with all that it inherits; ``open`` where some of them can't be known."""
-
-    values: Mapping[str, Value]
-    open: bool
-
-    def lacks(self, *names: str) -> bool:
-        """Whether none of these is given, for certain."""
-        return not self.open and not any(name in self.values for name in names)
-
-    def constant(self, name: str) -> object:
-        """The value of an argument where it is a constant; None also where it is not given."""
-        value = self.values.get(name)
-        return value.constant if value is not None and value.kind == "constant" else None
 
 
 class Project:
@@ -151,19 +136,16 @@ class Project:
         self._reaches[key] = list(found.values())
         return self._reaches[key]
 
-    # Arguments
+    # Tasks and their arguments
+
+    @cached_property
+    def operators(self) -> Operators:
+        """What the tasks are, and whose."""
+        return Operators(self)
 
     def given(self, owner: Dag | Task, file: FileFacts) -> Given:
         """The arguments of a DAG or task, with those that ``**helper()`` returns where that can be read."""
-        values = dict(owner.arguments)
-        is_open = False
-        for star in owner.stars:
-            returned = self._returned(star, file)
-            if returned is None or returned.stars:
-                is_open = True
-            if returned is not None:
-                values = {**returned.items, **values}
-        return Given(values, is_open)
+        return self._spread(owner.arguments, owner.stars, file)
 
     def defaults(self, dag: Dag, file: FileFacts) -> Given:
         """The ``default_args`` of a DAG."""
@@ -171,24 +153,30 @@ class Project:
         value = given.values.get("default_args")
         if value is None:
             return Given({}, given.open)
-        if value.kind == "call":
-            value = self._returned(value.name, file) or value
+        if value.kind in ("call", "name"):
+            value = self.dictionary(value.name, file) or value
+        elif value.kind == "dict" and "default_args" in dag.arguments:
+            return self._spread(value.items, value.stars, file)
         return Given(value.items, value.kind != "dict" or bool(value.stars))
 
-    def tasks_of(self, file: FileFacts, dag: Dag) -> list[Task]:
-        """The tasks of a DAG: where the file has but one, also those that do not say whose they are."""
-        alone = len(file.dags) == 1
-        return [task for task in file.tasks if task.dag == dag.variable or (alone and not task.dag)]
+    def _spread(self, items: Mapping[str, Value], stars: Iterable[str], file: FileFacts) -> Given:
+        """Items, with those of the dictionaries that a file spreads into them."""
+        values = dict(items)
+        is_open = False
+        for star in stars:
+            known = self.dictionary(star, file)
+            is_open |= known is None or bool(known.stars)
+            values = {**(known.items if known is not None else {}), **values}
+        return Given(values, is_open)
 
-    def is_known_operator(self, task: Task) -> bool:
-        """Whether a task is of Airflow or its providers, so that nothing sets its arguments but what is seen."""
-        return task.operator.startswith(("airflow.", "@airflow."))
-
-    def _returned(self, name: str, file: FileFacts) -> Value | None:
-        if not name.endswith("()"):
-            return None
-        found = self.function(name.removesuffix("()"), file)
-        return found[2].returns if found is not None else None
+    def dictionary(self, name: str, file: FileFacts) -> Value | None:
+        """The dictionary that a helper returns (``module.f()``), or that a module has at its top (``module.NAME``)."""
+        if name.endswith("()"):
+            found = self.function(name.removesuffix("()"), file)
+            return found[2].returns if found is not None else None
+        module, _, last = name.rpartition(".")
+        target = self.module(module, file) if module else None
+        return target.constants.get(last) if target is not None else None
 
 
 def _pick(file: FileFacts, name: str) -> tuple[FileFacts, str, Function] | None:

@@ -6,11 +6,22 @@ import ast
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
+from string import ascii_letters
 
-from transload_architect.check.airflow import is_dag, is_group, is_task_decorator, is_xcom_push, looks_like_task
+from transload_architect.check.airflow import (
+    is_dag,
+    is_group,
+    is_task_decorator,
+    is_xcom_push,
+    looks_like_task,
+    may_call_helper,
+    may_make_task,
+    of_mapped,
+)
+from transload_architect.check.classes import parameters, read_class
 from transload_architect.check.comments import ignores_of
-from transload_architect.check.facts import Call, Dag, FileFacts, Function, Import, Spot, Task, Value
-from transload_architect.check.names import UNKNOWN, Scope
+from transload_architect.check.facts import Call, Class, Dag, FileFacts, Function, Import, Spot, Task, Value
+from transload_architect.check.names import Scope
 from transload_architect.check.secrets import secrets_of
 from transload_architect.check.xcom import is_large
 
@@ -46,6 +57,7 @@ class _Context:
         dag: the variable of the DAG around it.
         grouped: whether a group is around it.
         task: whether it is the body of a task.
+        function: the function around it.
     """
 
     scope: Scope
@@ -56,6 +68,7 @@ class _Context:
     grouped: bool = False
     task: bool = False
     returns: list[Value] = field(default_factory=list)
+    function: str = ""
 
 
 class _Reader:
@@ -64,15 +77,17 @@ class _Reader:
         self._package = path.removesuffix(".py").split("/")[:-1]
         self._imports: list[Import] = []
         self._functions: dict[str, Function] = {}
-        self._classes: dict[str, tuple[str, ...]] = {}
+        self._classes: dict[str, Class] = {}
         self._dags: list[Dag] = []
         self._tasks: list[Task] = []
+        self._perhaps: list[Task] = []
         self._logic: list[Spot] = []
         self._large: list[Spot] = []
 
     def read(self, tree: ast.Module) -> FileFacts:
         calls: list[Call] = []
-        self._body(tree.body, _Context(Scope(), calls))
+        scope = Scope()
+        self._body(tree.body, _Context(scope, calls))
         lines = self._text.splitlines()
         return FileFacts(
             path=self._path,
@@ -81,8 +96,10 @@ class _Reader:
             calls=tuple(calls),
             functions=self._functions,
             classes=self._classes,
+            constants=scope.dictionaries(),
             dags=tuple(self._dags),
             tasks=tuple(self._tasks),
+            perhaps=tuple(self._perhaps),
             logic=tuple(self._logic),
             large=tuple(self._large),
             secrets=tuple(secrets_of(tree)),
@@ -144,10 +161,12 @@ class _Reader:
     def _class(self, node: ast.ClassDef, context: _Context) -> None:
         name = f"{context.prefix}{node.name}"
         context.scope.bind(node.name, f".{name}")
-        self._classes[name] = tuple(context.scope.resolve(base) for base in node.bases)
+        self._classes[name] = read_class(node, context.scope)
         for decorator in node.decorator_list:
             self._expression(decorator, context)
-        inner = _Context(Scope(context.scope), context.calls, context.parsing, f"{name}.", context.dag)
+        inner = _Context(
+            Scope(context.scope), context.calls, context.parsing, f"{name}.", context.dag, function=context.function
+        )
         self._body(node.body, inner)
 
     def _function(self, node: ast.FunctionDef | ast.AsyncFunctionDef, context: _Context) -> None:
@@ -155,9 +174,9 @@ class _Reader:
         context.scope.bind(node.name, f".{name}")
         for one in (*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)):
             self._expression(one, context)
-        decorators = [context.scope.resolve(one).removesuffix("()") for one in node.decorator_list]
+        decorators = [self._decorator(one, context) for one in node.decorator_list]
         calls: list[Call] = []
-        inner = _Context(self._parameters(node, context.scope), calls, False, f"{name}.", context.dag)
+        inner = _Context(parameters(node, context.scope), calls, False, f"{name}.", context.dag, function=name)
         task = next((one for one in decorators if is_task_decorator(one)), None)
         made_at_parse = [one for one in decorators if is_dag(one) or is_group(one)]
         if task is not None:
@@ -172,15 +191,15 @@ class _Reader:
             self._logic.append(Spot(node.lineno, node.col_offset + 1, "def"))
         self._body(node.body, inner)
         returned = inner.returns[0] if len(inner.returns) == 1 and inner.returns[0].kind == "dict" else None
-        self._functions[name] = Function(tuple(calls), returned, task is not None or bool(made_at_parse))
+        named = frozenset(one.arg for one in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs))
+        self._functions[name] = Function(tuple(calls), returned, task is not None or bool(made_at_parse), named)
 
-    def _parameters(self, node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Scope) -> Scope:
-        scope = Scope(outer)
-        arguments = node.args
-        extra = [one for one in (arguments.vararg, arguments.kwarg) if one]
-        for one in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, *extra):
-            scope.bind(one.arg, UNKNOWN)
-        return scope
+    def _decorator(self, node: ast.expr, context: _Context) -> str:
+        """The name of a decorator; ``@dag.task`` is ``@task`` by another way."""
+        name = context.scope.resolve(node).removesuffix("()")
+        owner, found, kind = name.partition(".task")
+        is_of_dag = owner in {one.variable for one in self._dags} or is_dag(owner.removesuffix("()"))
+        return f"airflow.sdk.task{kind}" if found and is_of_dag and not kind.strip("._" + ascii_letters) else name
 
     # Statements that hold none
 
@@ -218,8 +237,18 @@ class _Reader:
                     self._large.append(Spot(node.lineno, node.col_offset + 1, what))
             case ast.Expr(value=ast.Call() as call) if is_dag(context.scope.resolve(call.func)):
                 self._note_dag(call, "", context)
+            case (
+                ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name))))
+                | ast.AugAssign(target=ast.Name(id=name))
+            ):
+                context.scope.lose(name)  # an update, say: what the dictionary holds behind it, nobody has read
 
     def _assign(self, target: ast.expr, value: ast.expr, context: _Context) -> None:
+        match target:
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=str() as key)):
+                context.scope.change(name, key, context.scope.read(value))
+            case ast.Subscript(value=ast.Name(id=name)):
+                context.scope.lose(name)
         if not isinstance(target, ast.Name):
             return
         dotted = context.scope.resolve(value)
@@ -245,9 +274,13 @@ class _Reader:
 
     def _call(self, node: ast.Call, context: _Context) -> None:
         name = context.scope.resolve(node.func)
-        context.calls.append(Call(name, node.lineno, node.col_offset + 1))
+        place = node.lineno, node.col_offset + 1
+        arguments, stars = context.scope.arguments(node) if may_call_helper(name) else ({}, ())
+        context.calls.append(Call(of_mapped(name), *place, context.dag, context.grouped, arguments, stars))
         if looks_like_task(name):
-            self._note_task(node, name, context)
+            self._tasks.append(self._task(node, name, context))
+        elif may_make_task(name):
+            self._perhaps.append(self._task(node, name, context))
         elif is_xcom_push(name):
             values = [*(one.value for one in node.keywords if one.arg == "value"), *node.args[1:2]]
             for value in values:
@@ -264,7 +297,7 @@ class _Reader:
         self._dags.append(Dag(variable, place.lineno, place.col_offset + 1, arguments, stars))
         return variable
 
-    def _note_task(self, node: ast.Call, name: str, context: _Context) -> None:
+    def _task(self, node: ast.Call, name: str, context: _Context) -> Task:
         arguments, stars = context.scope.arguments(node)
         operator = name.removesuffix(".partial")
         given = arguments.get("task_id")
@@ -272,7 +305,7 @@ class _Reader:
         dag = arguments["dag"].name if "dag" in arguments else context.dag
         grouped = context.grouped or "task_group" in arguments
         place = node.lineno, node.col_offset + 1
-        self._tasks.append(Task(operator, task_id, *place, arguments, stars, dag, grouped))
+        return Task(operator, task_id, *place, arguments, stars, dag, grouped, context.function)
 
     def _note_task_function(
         self, node: ast.FunctionDef | ast.AsyncFunctionDef, decorator: str, at: int, context: _Context
@@ -280,7 +313,18 @@ class _Reader:
         call = node.decorator_list[at]
         arguments, stars = context.scope.arguments(call) if isinstance(call, ast.Call) else ({}, ())
         place = node.lineno, node.col_offset + 1
-        self._tasks.append(Task(f"@{decorator}", node.name, *place, arguments, stars, context.dag, context.grouped))
+        self._tasks.append(
+            Task(
+                f"@{decorator}",
+                node.name,
+                *place,
+                arguments,
+                stars,
+                context.dag,
+                context.grouped,
+                f"{context.prefix}{node.name}",
+            )
+        )
 
 
 def _within(context: _Context, *, dag: str = "", grouped: bool = False) -> _Context:
@@ -294,6 +338,7 @@ def _within(context: _Context, *, dag: str = "", grouped: bool = False) -> _Cont
         grouped or context.grouped,
         context.task,
         context.returns,
+        context.function,
     )
 
 

@@ -10,7 +10,9 @@ from transload_architect import __version__
 from transload_architect.check.config import SEVERITIES
 from transload_architect.check.rules import BY_ID, RULES
 from transload_architect.check.run import Report
+from transload_architect.words import count
 
+_COUNTED = {"error": ("error", "errors"), "warning": ("warning", "warnings"), "info": ("info", "info")}
 _LEVELS = {"error": "error", "warning": "warning", "info": "note"}
 
 
@@ -18,9 +20,8 @@ def as_text(report: Report) -> str:
     """A line a finding, the fix once for each rule, and a sum."""
     lines = list(_lines(report))
     counts = Counter(one.severity for one in report.findings)
-    sums = ", ".join(f"{counts[one]} {one}" for one in SEVERITIES if counts[one])
-    files = f"{report.files:,} file" + ("" if report.files == 1 else "s")
-    lines.append(f"{files} checked: {sums or 'nothing found'}")
+    sums = ", ".join(count(counts[one], *_COUNTED[one]) for one in SEVERITIES if counts[one])
+    lines.append(f"{count(report.files, 'file')} checked: {sums or 'nothing found'}")
     return "\n".join(lines)
 
 

@@ -37,6 +37,7 @@ class Rule:
         good: the same done right.
         find: where a project breaks it.
         options: of the configuration, with which the examples are read.
+        more: further examples, each of what breaks it and the same done right.
     """
 
     id: str
@@ -48,6 +49,12 @@ class Rule:
     good: Example
     find: Callable[[Project], Iterator[Seen]]
     options: Mapping[str, Any] = field(default_factory=dict)
+    more: tuple[tuple[Example, Example], ...] = ()
+
+    @property
+    def examples(self) -> tuple[tuple[Example, Example], ...]:
+        """All examples, each of what breaks it and the same done right."""
+        return ((self.bad, self.good), *self.more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from transload_architect.design.markdown import RULES
+from transload_architect.design.parts import environments, errors, external_or_raw, integration, operators, variables
 from transload_architect.design.plan import Plan
 
 
@@ -35,8 +36,14 @@ def as_json(plan: Plan) -> str:
         "pool": {"name": plan.spec.source, "slots": plan.pool_slots, "rule": plan.slots.rule, "why": plan.slots.text},
         "files": files,
         "streams": [dataclasses.asdict(one) for one in plan.streams.values()],
+        "operators": [dataclasses.asdict(one) for one in operators(plan)],
+        "errors": [dataclasses.asdict(one) for one in errors(plan)],
+        "environments": list(environments(plan)),
+        "variables": variables(plan),
+        "warehouse": dataclasses.asdict(external_or_raw(plan)),
+        "tables": [dataclasses.asdict(one) for one in integration(plan)],
         "budgets": [{**dataclasses.asdict(one), "is_met": one.is_met} for one in plan.budgets],
-        "problems": plan.problems,
+        "problems": [dataclasses.asdict(one) for one in plan.problems],
         "rules": RULES,
     }
     return json.dumps(whole, indent=1, default=_plain)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from transload_architect.design.spec import Schedule, Size, Spec, StreamSpec
+from transload_architect.words import count, human
 
 BATCH = 250_000  # records in a part
 PART_BYTES = 1 << 30  # of records in a part, before compression
@@ -54,12 +55,22 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """What is recommended for a stream."""
+    """What is recommended for a stream.
+
+    Args:
+        name: of the stream.
+        size: of its pod.
+        schedules: the files that load it.
+        worst_age: of its data in the warehouse, within the hours of the most frequent file.
+        told_after: how old a deletion is at worst when another stream has told of it; None where none does.
+        reasons: for all that.
+    """
 
     name: str
     size: Size
     schedules: tuple[str, ...]
-    worst_age: timedelta | None
+    worst_age: timedelta
+    told_after: timedelta | None
     reasons: tuple[Reason, ...]
 
 
@@ -93,6 +104,27 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that cannot be met.
+
+    Args:
+        what: it is.
+        possible: what would make it possible, each by itself, such as ``with a limit of 700``. All was tried on the plan.
+    """
+
+    what: str
+    possible: tuple[str, ...]
+
+    def __str__(self) -> str:
+        remedies = (
+            f"Possible {', or '.join(self.possible)}"
+            if self.possible
+            else "No schedule, rate or pool that was tried helps"
+        )
+        return f"{self.what}. {remedies}."
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The architecture, in figures."""
 
@@ -102,7 +134,7 @@ class Plan:
     streams: Mapping[str, StreamPlan]
     runs: tuple[RunPlan, ...]
     budgets: tuple[Budget, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
 
     def sizes(self, run: RunPlan) -> dict[Size, list[str]]:
         """The streams of a file by their size, the largest first."""
@@ -114,8 +146,8 @@ class Plan:
         return by_size
 
 
-def make_plan(spec: Spec) -> Plan:
-    """The architecture that a specification asks for."""
+def figures(spec: Spec) -> Plan:
+    """The architecture that a specification asks for, without a word on whether it can be met; see ``verdict``."""
     # How long a file runs depends on which streams are in it, and that on how old their data becomes: so first by
     # period alone, and then once more with the durations that came of it.
     slots = max(1, 100 // spec.limits.pod_share_percent)
@@ -126,16 +158,19 @@ def make_plan(spec: Spec) -> Plan:
         durations = {run.schedule.name: run.duration for run in runs}
     runs = tuple(run for run in runs if run.loads)
     budgets = tuple(_budgets(spec, runs))
-    streams = {name: _stream_plan(spec, stream, chosen[name], durations) for name, stream in spec.streams.items()}
+    ages = {name: _ages(spec, stream, chosen[name], durations) for name, stream in spec.streams.items()}
+    streams = {
+        name: _stream_plan(stream, chosen[name], ages[name], durations, ages.get(stream.told_by, {}))
+        for name, stream in spec.streams.items()
+    }
     return Plan(
         spec,
-        Reason("P1", f"{slots} slots: a pod takes {spec.limits.pod_share_percent} % of the rate at most, and 100 // "
+        Reason("P1", f"{count(slots, 'slot')}: a pod takes {spec.limits.pod_share_percent} % of the rate at most, and 100 // "
                f"{spec.limits.pod_share_percent} = {slots}"),
         slots,
         streams,
         runs,
         budgets,
-        tuple(_problems(spec, streams, runs, budgets)),
     )  # fmt: skip
 
 
@@ -146,7 +181,7 @@ def _files(spec: Spec, stream: StreamSpec, durations: Mapping[str, timedelta]) -
     enough = [one for one in usable if one.period + durations[one.name] <= stream.freshness]
     first = enough[0] if enough else (usable or slowest_first)[-1]
     if stream.found_by:
-        names = [one.name for one in usable if one.period >= first.period]
+        names = [one.name for one in usable if one.period >= first.period] or [first.name]
         if stream.deletes == "hidden" and "full_refresh" not in stream.decisions:
             names += [one.name for one in spec.schedules if one.full]
     else:
@@ -155,24 +190,31 @@ def _files(spec: Spec, stream: StreamSpec, durations: Mapping[str, timedelta]) -
     return tuple(one.name for one in spec.schedules if one.name in names)
 
 
-def _stream_plan(
+def _ages(
     spec: Spec, stream: StreamSpec, files: tuple[str, ...], durations: Mapping[str, timedelta]
+) -> dict[str, timedelta]:
+    """How old the stream's data becomes by each file alone; a full refresh counts where nothing else loads it."""
+    ages = {one: one.period + durations[one.name] for one in spec.schedules if one.name in files}
+    by_changes = {one.name: age for one, age in ages.items() if not (one.full and stream.found_by)}
+    return by_changes or {one.name: age for one, age in ages.items()}
+
+
+def _stream_plan(
+    stream: StreamSpec,
+    files: tuple[str, ...],
+    ages: Mapping[str, timedelta],
+    durations: Mapping[str, timedelta],
+    told: Mapping[str, timedelta],
 ) -> StreamPlan:
     size, why = _size(stream)
-    ages = {
-        one.name: one.period + durations[one.name]
-        for one in spec.schedules
-        if one.name in files and not (one.full and stream.found_by)
-    }
-    age = min(ages.values(), default=None)
-    reasons = [why]
-    if age is not None:
-        name = min(ages, key=lambda one: ages[one])
-        reasons.append(
-            Reason("S1", f"{name}: {human(age - durations[name])} between runs and {human(durations[name])} for one make data "
-                   f"{human(age)} old at worst, where {human(stream.freshness)} is wanted")
-        )  # fmt: skip
-    others = [name for name in ages if ages[name] != age]
+    name = min(ages, key=lambda one: ages[one])
+    age = ages[name]
+    reasons = [
+        why,
+        Reason("S1", f"{name}: {human(age - durations[name])} between runs and {human(durations[name])} for one make data "
+               f"{human(age)} old at worst, where {human(stream.freshness)} is wanted"),
+    ]  # fmt: skip
+    others = [one for one in ages if ages[one] != age]
     if others and stream.found_by:
         reasons.append(
             Reason(
@@ -184,14 +226,17 @@ def _stream_plan(
         reasons.append(Reason("S3", "deletions leave no trace, so a full refresh has to find them"))
     if not stream.found_by:
         reasons.append(Reason("S4", "no field tells changes, so each load is a full one"))
+    told_after = min(told.values(), default=None) if stream.deletes == "told" else None
+    if told_after is not None:
+        reasons.append(Reason("S5", f"{stream.told_by} tells of deletions, {human(told_after)} old at worst"))
     for what, (decision, reason) in stream.decisions.items():
         reasons.append(Reason("D", f"{what} is {decision}, by decision: {reason}"))
-    return StreamPlan(stream.name, size, files, age, tuple(reasons))
+    return StreamPlan(stream.name, size, files, age, told_after, tuple(reasons))
 
 
 def _size(stream: StreamSpec) -> tuple[Size, Reason]:
     whole = stream.rows * stream.bytes
-    told = f"{stream.rows:,} rows of {stream.bytes:,} bytes are {whole / 1e6:,.1f} MB"
+    told = f"{count(stream.rows, 'row')} of {count(stream.bytes, 'byte')} are {whole / 1e6:,.1f} MB"
     if "size" in stream.decisions:
         size: Size = stream.decisions["size"][0]  # type: ignore[assignment]
         return size, Reason("Z1", f"{size}, by decision; {told}")
@@ -210,14 +255,15 @@ def _run(spec: Spec, schedule: Schedule, chosen: Mapping[str, tuple[str, ...]], 
     calls = sum(load.calls for load in loads)
     by_pods = sum(load.seconds for load in loads) / slots
     longest = max((load.seconds for load in loads), default=0.0)
-    rate = spec.limits.ours(spec.limits.calls_per_minute) if spec.limits.calls_per_minute else 0
+    # Not in whole calls: of one call a minute some is left, too.
+    rate = (spec.limits.calls_per_minute or 0) * (100 - spec.limits.reserve_percent) / 100
     by_rate = calls / rate * 60 if rate else 0.0
     seconds = max(by_pods, longest, by_rate) + spec.dbt_minutes * 60 if loads else 0.0
-    told = (
-        f"the greatest of: pods {by_pods * slots:,.0f} s / {slots} slots = {by_pods:,.0f} s; the longest pod {longest:,.0f} s"
-        + (f"; {calls:,} calls / {rate} a minute = {by_rate:,.0f} s" if rate else "")
-        + f"; and {spec.dbt_minutes:g} min of dbt"
+    pods = (
+        f"pods {by_pods * slots:,.0f} s / {count(slots, 'slot')} = {by_pods:,.0f} s; the longest pod {longest:,.0f} s"
     )
+    calling = f"; {count(calls, 'call')} / {rate:g} a minute = {by_rate:,.0f} s" if rate else ""
+    told = f"the greatest of: {pods}{calling}; and {spec.dbt_minutes:g} min of dbt"
     duration = timedelta(seconds=math.ceil(seconds))
     # Twice what is expected, in whole hours: one retry of everything is no emergency yet.
     within = timedelta(hours=max(1, math.ceil(2 * duration / timedelta(hours=1))))
@@ -227,12 +273,12 @@ def _run(spec: Spec, schedule: Schedule, chosen: Mapping[str, tuple[str, ...]], 
 def _load(spec: Spec, stream: StreamSpec, schedule: Schedule, files: tuple[str, ...]) -> Load:
     full = schedule.full or not stream.found_by
     if full:
-        records, told = stream.rows, f"all {stream.rows:,} rows"
+        records, told = stream.rows, f"all {count(stream.rows, 'row')}"
     else:
         span = _window(spec, schedule, files) + stream.look_back
         days = span / timedelta(days=1)
         records = math.ceil(stream.changes_per_day * days)
-        told = f"{stream.changes_per_day:,} changes a day x {days:.3g} days"
+        told = f"{count(stream.changes_per_day, 'change')} a day x {days:.3g} day{'' if days == 1 else 's'}"
     calls, how = _calls(spec, stream, records, full)
     megabytes = records * stream.bytes / 1e6 if stream.transport == "export" else 0.0
     if stream.transport == "export":
@@ -241,6 +287,11 @@ def _load(spec: Spec, stream: StreamSpec, schedule: Schedule, files: tuple[str, 
         seconds = POD_SECONDS + calls * spec.calls.seconds / UNDER_WAY
     parts = max(1, math.ceil(records / BATCH), math.ceil(records * stream.bytes / PART_BYTES))
     return Load(stream.name, schedule.name, full, records, calls, megabytes, seconds, parts, f"{told}; {how}")
+
+
+def first_load(spec: Spec, stream: StreamSpec) -> Load:
+    """The load that takes all that there is of a stream."""
+    return _load(spec, stream, Schedule("first", None, None, "00:00", "", full=True), ("first",))
 
 
 def _window(spec: Spec, schedule: Schedule, files: tuple[str, ...]) -> timedelta:
@@ -255,13 +306,16 @@ def _window(spec: Spec, schedule: Schedule, files: tuple[str, ...]) -> timedelta
 def _calls(spec: Spec, stream: StreamSpec, records: int, full: bool) -> tuple[int, str]:
     if stream.transport == "export":
         polls = math.ceil(spec.calls.export_minutes)
-        return polls + 3, f"make, start, {polls} polls and the file: {polls + 3} calls"
+        return polls + 3, f"make, start, {count(polls, 'poll')} and the file: {polls + 3} calls"
     gets = max(1 if spec.calls.ids is None else 0, math.ceil(records / spec.calls.records))
     if spec.calls.ids is None:
-        return gets, f"{gets:,} calls for {spec.calls.records:,} each"
+        return gets, f"{count(gets, 'call')} for {count(spec.calls.records, 'record')} each"
     fields = 1 if full else len(stream.found_by)
     searches = max(fields, math.ceil(records / spec.calls.ids))
-    return searches + gets, f"{searches:,} searches and {gets:,} gets of {spec.calls.records:,}"
+    return (
+        searches + gets,
+        f"{count(searches, 'search', 'searches')} and {count(gets, 'get')} of {spec.calls.records:,}",
+    )
 
 
 def _budgets(spec: Spec, runs: tuple[RunPlan, ...]) -> Iterator[Budget]:
@@ -274,50 +328,3 @@ def _budgets(spec: Spec, runs: tuple[RunPlan, ...]) -> Iterator[Budget]:
             used = math.ceil(sum(one.runs_per_day * cost for one, cost in parts))
             told = " + ".join(f"{one.name} {one.runs_per_day} x {cost:,.0f}" for one, cost in parts)
             yield Budget(what, limit, spec.limits.ours(limit), used, f"{told}, on a day on which all of them run")
-
-
-def _problems(
-    spec: Spec, streams: Mapping[str, StreamPlan], runs: tuple[RunPlan, ...], budgets: tuple[Budget, ...]
-) -> Iterator[str]:
-    for name, plan in streams.items():
-        wanted = spec.streams[name].freshness
-        if plan.worst_age is not None and plan.worst_age > wanted:
-            fastest = next(run for run in runs if run.schedule.name == plan.schedules[0])
-            yield (
-                f"{name} becomes {human(plan.worst_age)} old, where {human(wanted)} is wanted. Possible with a schedule every "
-                f"{human(max(timedelta(minutes=5), wanted - fastest.duration))} or less, if a run still takes "
-                f"{human(fastest.duration)}; or with a freshness of {human(plan.worst_age)}."
-            )
-    for run in runs:
-        if run.duration > run.schedule.period:
-            yield (
-                f"{run.schedule.name} takes {human(run.duration)} and runs every {human(run.schedule.period)}. Possible with fewer "
-                "streams in it, more calls a minute, or a longer period."
-            )
-    for one in budgets:
-        if not one.is_met:
-            least = math.ceil(one.used * 100 / (100 - spec.limits.reserve_percent))
-            yield (
-                f"{one.used:,} {one.what} are needed, and {one.ours:,} of {one.limit:,} are ours. Possible with a limit of "
-                f"{least:,}, or without {_dearest(runs, one)}."
-            )
-
-
-def _dearest(runs: tuple[RunPlan, ...], budget: Budget) -> str:
-    """The load that would spare most, were it left out."""
-    loads = [
-        (run.schedule.runs_per_day * (load.calls if budget.what.startswith("calls") else load.megabytes), load)
-        for run in runs
-        for load in run.loads
-    ]
-    cost, load = max(loads, key=lambda one: one[0])
-    return f"{load.stream} in {load.schedule}, which takes {cost:,.0f} of them"
-
-
-def human(time: timedelta) -> str:
-    """A time for people, such as ``1 h 30 min``."""
-    minutes = math.ceil(time.total_seconds() / 60)
-    days, rest = divmod(minutes, 1440)
-    hours, minutes = divmod(rest, 60)
-    parts = [f"{days} d" if days else "", f"{hours} h" if hours else "", f"{minutes} min" if minutes else ""]
-    return " ".join(part for part in parts if part) or "0 min"

@@ -9,13 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from transload_architect.check.pages import pages as rule_pages
-from transload_architect.design.plan import make_plan
-from transload_architect.design.spec import read_spec
+from transload_architect.design.reading import read_spec
+from transload_architect.design.verdict import make_plan
 from transload_architect.documents.blocks import as_html, as_markdown
 from transload_architect.documents.drawing import day_svg
-from transload_architect.documents.lineage import LineageError
+from transload_architect.documents.lineage import FORMAT, LineageError
 from transload_architect.documents.pages import Whole, overview, pipeline
 from transload_architect.documents.variables import reads
+
+
+class DocumentsError(ValueError):
+    """Something that documents are made of is not there; the message says what, and what to do."""
 
 
 def gather(root: Path, found: Mapping[str, Any], lineage: Mapping[str, Any]) -> Whole:
@@ -28,13 +32,14 @@ def gather(root: Path, found: Mapping[str, Any], lineage: Mapping[str, Any]) -> 
 
     Raises:
         SpecError: a specification is wrong.
+        DocumentsError: pools or an extractor are missing.
     """
     specs = [read_spec(path) for path in sorted(root.glob("dags/*/spec.yaml"))]
     plans = {spec.source: make_plan(spec) for spec in specs}
     return Whole(
         dags=found["dags"],
         errors=found["errors"],
-        pools=json.loads((root / "dags" / "pools.json").read_text(encoding="utf-8")),
+        pools=_pools(root / "dags" / "pools.json"),
         plans=plans,
         declared={source: declaration(source) for source in sorted(plans)},
         lineage=lineage,
@@ -42,9 +47,26 @@ def gather(root: Path, found: Mapping[str, Any], lineage: Mapping[str, Any]) -> 
     )
 
 
+def _pools(path: Path) -> dict[str, Any]:
+    try:
+        pools: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return pools
+    except (OSError, ValueError) as error:
+        raise DocumentsError(f"{path} cannot be read ({error}): is this the top of the repository (--root)?") from None
+
+
 def declaration(source: str) -> dict[str, Any]:
-    """What an extractor says of itself."""
-    said = importlib.import_module(f"{source}.cli").SOURCE
+    """What an extractor says of itself.
+
+    Raises:
+        DocumentsError: it is not installed.
+    """
+    try:
+        said = importlib.import_module(f"{source}.cli").SOURCE
+    except ImportError as error:
+        raise DocumentsError(
+            f"the extractor of {source} cannot be imported ({error}): make setup installs it"
+        ) from None
     return {
         "title": said.title,
         "streams": [
@@ -102,7 +124,7 @@ def kept_lineage(path: Path) -> dict[str, Any]:
     """
     try:
         kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        if kept.get("format") == 1 and isinstance(kept.get("models"), dict):
+        if kept.get("format") == FORMAT and isinstance(kept.get("models"), dict):
             return kept
     except (OSError, ValueError, AttributeError):
         pass

@@ -31,18 +31,10 @@ def day_svg(day: Day) -> str:
         pieces.append(_label(dag, y))
         for run in day.runs:
             if run.dag == dag:
-                pieces.append(
-                    _bar(
-                        run.start,
-                        run.end,
-                        y + 4,
-                        _ROW - 8,
-                        colour[dag],
-                        f"{dag} {clock(run.start)} to {clock(run.end)}",
-                    )
-                )
-                if run.deadline is not None and run.deadline <= 1440:
-                    x = round(_LABEL + run.deadline) + 0.5  # on a pixel, or it would be two pale ones
+                told = f"{dag} {clock(run.start)} to {clock(run.end)}"
+                pieces.append(_bar(run.start, run.end, y + 4, _ROW - 8, colour[dag], told))
+                if run.deadline is not None:
+                    x = round(_LABEL + run.deadline % 1440) + 0.5  # on a pixel, or it would be two pale ones
                     told = f"<title>deadline of {clock(run.start)}: {clock(run.deadline)}</title>"
                     pieces.append(
                         f'<path d="M{x:.1f} {y + 1}v{_ROW - 2}" stroke="#d1242f" stroke-width="1">{told}</path>'
@@ -75,28 +67,39 @@ def lineage_svg(streams: Sequence[str], marts: Mapping[str, Sequence[str]]) -> s
     return _svg(900, height, pieces, "Which streams each mart is made of")
 
 
-def tasks_svg(group: str, tasks: Sequence[str], after: Sequence[str]) -> str:
-    """A group of tasks side by side, and what waits for it."""
+def tasks_svg(group: str, tasks: Sequence[str], before: Sequence[str], after: Sequence[str]) -> str:
+    """A group of tasks side by side, what it waits for, and what waits for it."""
     columns = 4
     lines = -(-len(tasks) // columns)
+    left = 144 if before else 0
     height = 46 + lines * 22
-    box = f'x="4" y="20" width="{columns * 190 + 12}" height="{lines * 22 + 12}"'
+    box = f'x="{left + 4}" y="20" width="{columns * 190 + 12}" height="{lines * 22 + 12}"'
     pieces = [f'<rect {box} rx="6" fill="#f6f8fa" stroke="#8c959f"/>',
-              f'<text x="8" y="14" font-weight="600">{escape(group)}</text>']  # fmt: skip
+              f'<text x="{left + 8}" y="14" font-weight="600">{escape(group)}</text>']  # fmt: skip
     for n, name in enumerate(tasks):
-        x, y = 12 + (n % columns) * 190, 28 + (n // columns) * 22
+        x, y = left + 12 + (n % columns) * 190, 28 + (n // columns) * 22
         pieces.append(f'<rect x="{x}" y="{y}" width="182" height="18" rx="3" fill="#fff" stroke="#d0d7de"/>')
         pieces.append(f'<text x="{x + 6}" y="{y + 13}">{escape(name)}</text>')
-    edge = columns * 190 + 16
+    edge = left + columns * 190 + 16
     middle = 26 + lines * 11
+    for n, name in enumerate(before):
+        y = middle + n * 26
+        pieces += [f'<path d="M94 {y}L{left + 4} {middle}" stroke="#57606a" stroke-width="1.4"/>', _task(4, y, name)]
     for n, name in enumerate(after):
         y = middle + n * 26
-        pieces.append(f'<path d="M{edge} {middle}L{edge + 50} {y}" stroke="#57606a" stroke-width="1.4"/>')
-        pieces.append(
-            f'<rect x="{edge + 50}" y="{y - 11}" width="90" height="22" rx="3" fill="#ddf4ff" stroke="#54aeff"/>'
-        )
-        pieces.append(f'<text x="{edge + 58}" y="{y + 4}">{escape(name)}</text>')
-    return _svg(edge + 150, max(height, middle + 26 * len(after)), pieces, f"Tasks: {group}")
+        pieces += [
+            f'<path d="M{edge} {middle}L{edge + 50} {y}" stroke="#57606a" stroke-width="1.4"/>',
+            _task(edge + 50, y, name),
+        ]
+    deepest = middle + 26 * max(len(before), len(after))
+    return _svg(edge + 150, max(height, deepest), pieces, f"Tasks: {group}")
+
+
+def _task(x: int, y: int, name: str) -> str:
+    return (
+        f'<rect x="{x}" y="{y - 11}" width="90" height="22" rx="3" fill="#ddf4ff" stroke="#54aeff"/>'
+        f'<text x="{x + 8}" y="{y + 4}">{escape(name)}</text>'
+    )
 
 
 def _svg(width: int, height: float, pieces: Iterable[str], title: str) -> str:
@@ -120,6 +123,10 @@ def _label(text: str, y: float) -> str:
 
 
 def _bar(start: float, end: float, y: float, height: float, colour: str, told: str) -> str:
-    width = max(1.0, min(end, 1440.0) - start)
-    box = f'x="{_LABEL + start:.1f}" y="{y:.0f}" width="{width:.1f}" height="{height:.0f}"'
-    return f'<rect {box} fill="{colour}"><title>{escape(told)}</title></rect>'
+    """A bar, or two: what goes on behind midnight was going on at the day's beginning too."""
+    spans = [(start, min(end, 1440.0)), *([(0.0, end - 1440)] if end > 1440 else [])]
+    boxes = [
+        f'x="{_LABEL + first:.1f}" y="{y:.0f}" width="{max(1.0, last - first):.1f}" height="{height:.0f}"'
+        for first, last in spans
+    ]
+    return "\n".join(f'<rect {box} fill="{colour}"><title>{escape(told)}</title></rect>' for box in boxes)

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -52,8 +53,8 @@ def dag_facts(dag: Any, folder: Path) -> dict[str, Any]:
         "id": dag.dag_id,
         "file": Path(dag.fileloc).relative_to(folder).as_posix(),
         "description": dag.description or "",
-        "schedule": str(getattr(dag.timetable, "_expression", None) or dag.timetable.summary),
-        "timezone": str(getattr(dag.timetable, "_timezone", "UTC")),
+        "schedule": cron_of(dag)[0] or schedule_of(dag.timetable),
+        "timezone": cron_of(dag)[1],
         "runs": run_times(dag),
         "catchup": bool(dag.catchup),
         "max_active_runs": dag.max_active_runs,
@@ -64,14 +65,28 @@ def dag_facts(dag: Any, folder: Path) -> dict[str, Any]:
     }
 
 
+def cron_of(dag: Any) -> tuple[str, str]:
+    """Its schedule as cron has it, empty where it has none, and its time zone; timetables of the SDK call them otherwise."""
+    timetable = dag.timetable
+    expression = getattr(timetable, "_expression", None) or getattr(timetable, "expression", None) or ""
+    zone = getattr(timetable, "_timezone", None) or getattr(timetable, "timezone", None) or "UTC"
+    return str(expression), str(getattr(zone, "name", zone))
+
+
+def schedule_of(timetable: Any) -> str:
+    """What runs a DAG that has no cron expression: a span of time, or the name of its timetable, such as AssetTriggered."""
+    name = type(timetable).__name__.removesuffix("Timetable")
+    return str(getattr(timetable, "delta", "") or ("none" if name == "Null" else name))
+
+
 def run_times(dag: Any) -> list[str]:
     """When it runs on the busiest day, in UTC; nothing for what no cron expression says."""
     from croniter import croniter
 
-    expression = getattr(dag.timetable, "_expression", None)
+    expression, name = cron_of(dag)
     if not expression:
         return []
-    zone = ZoneInfo(str(dag.timetable._timezone))
+    zone = ZoneInfo(name)
     times = croniter(expression, (DAY - timedelta(seconds=1)).astimezone(zone))
     found: list[str] = []
     while (moment := times.get_next(datetime)) < DAY + timedelta(days=1):
@@ -111,10 +126,24 @@ def task_facts(task: Any) -> dict[str, Any]:
         ),
         "requests": dict(resources.requests or {}) if resources else {},
         "limits": dict(resources.limits or {}) if resources else {},
+        "templates": sorted({text for name in task.template_fields for text in templates(getattr(task, name, None))}),
         "stream": getattr(task, "stream", ""),
         "source": getattr(task, "source", ""),
         "full_refresh": bool(getattr(task, "full_refresh", False)),
     }
+
+
+def templates(value: Any) -> Iterator[str]:
+    """The texts in a field that are read when a task runs."""
+    if isinstance(value, str):
+        if "{{" in value:
+            yield value
+    elif isinstance(value, dict):
+        yield from (text for one in value.values() for text in templates(one))
+    elif isinstance(value, list | tuple | set):
+        yield from (text for one in value for text in templates(one))
+    elif hasattr(value, "value"):  # a variable of a pod's environment
+        yield from templates(value.value)
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+FORMAT = 2
+
 
 class LineageError(ValueError):
     """The manifest, or what was kept of it, cannot be read; the message says what to do."""
@@ -38,10 +40,14 @@ def read_manifest(path: Path) -> dict[str, Any]:
             for node in manifest["nodes"].values()
             if node["resource_type"] == "model"
         }
+        tables = {
+            f"{node['source_name']}.{node['name']}": f"{node['schema']}.{node['identifier']}"
+            for node in manifest["sources"].values()
+        }
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         reason = f"{type(error).__name__}: {error}"
         raise LineageError(f"{path} is no manifest of dbt ({reason}): make one with `dbt parse`") from None
-    return {"format": 1, "models": dict(sorted(models.items()))}
+    return {"format": FORMAT, "models": dict(sorted(models.items())), "tables": dict(sorted(tables.items()))}
 
 
 def _source(manifest: Mapping[str, Any], name: str) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from transload_architect.design.agreement import differences
-from transload_architect.design.plan import Plan, human
+from transload_architect.design.parts import environments
+from transload_architect.design.plan import Plan
 from transload_architect.documents.blocks import Block, Code, Heading, Picture, Rows, Text
 from transload_architect.documents.day import Day, clock, expected_day
 from transload_architect.documents.drawing import day_svg, lineage_svg, tasks_svg
 from transload_architect.documents.lineage import marts_of, staging_of
 from transload_architect.documents.variables import Read
+from transload_architect.words import count, human, listed
 
 Dag = Mapping[str, Any]
 
@@ -93,7 +96,7 @@ def _day(day: Day) -> Iterator[Block]:
     yield Heading(2, "The day")
     yield Text(
         "A Sunday that is the first of its month, in UTC: all DAGs run on it. A row a slot of each pool with the pods in it, then "
-        "a row a DAG with its runs; red lines are deadlines."
+        "a row a DAG with its runs; red lines are deadlines, which may be those of the day before."
     )
     yield Picture(day_svg(day), file="day.svg", alt="the day")
     dags = sorted({run.dag for run in day.runs})
@@ -102,8 +105,8 @@ def _day(day: Day) -> Iterator[Block]:
         runs = [run for run in day.runs if run.dag == dag]
         longest = max(runs, key=lambda run: run.end - run.start)
         rows.append(
-            (f"`{dag}`", len(runs), clock(runs[0].start), clock(runs[-1].start), f"{longest.end - longest.start:.0f} min",
-             f"{longest.deadline - longest.start:.0f} min" if longest.deadline is not None else "none")
+            (f"`{dag}`", len(runs), clock(runs[0].start), clock(runs[-1].start), _time((longest.end - longest.start) * 60),
+             _time((longest.deadline - longest.start) * 60) if longest.deadline is not None else "none")
         )  # fmt: skip
     yield Rows(("DAG", "runs", "first", "last", "longest, waits and all", "deadline"), rows)
     late = [f"`{run.dag}` of {clock(run.start)}" for run in day.late]
@@ -171,9 +174,10 @@ def _lineage(
     staging = staging_of(whole.lineage, source)
     for name in names:
         models = [f"`{one}`" for one in sorted(staging.get(name, ()))]
-        shown = ", ".join(models[:3]) + (f" and {len(models) - 3} more" if len(models) > 3 else "")
+        shown = listed(models, 3)
         used = ", ".join(f"`{mart}`" for mart, tables in sorted(marts.items()) if name in tables)
-        yield f"`{name}`", f"`{source}/{name}/`", f"`{source}.{name}`", shown, used
+        table = whole.lineage["tables"].get(f"{source}.{name}")
+        yield f"`{name}`", f"`{source}/{name}/`", f"`{table}`" if table else "none yet: make docs", shown, used
 
 
 def _marts_mermaid(marts: Mapping[str, Sequence[str]]) -> str:
@@ -205,17 +209,7 @@ def pipeline(whole: Whole, source: str) -> Iterator[Block]:
         [_errors(dag, plan) for dag in dags],
     )
     yield Heading(2, "5 Environments")
-    first = dags[0]["tasks"][0] if dags else None
-    if first:
-        yield Rows(
-            ("what", "from"),
-            [
-                ("image", f"`{first['image']}`"),
-                ("namespace", f"`{first['namespace']}`"),
-                *((f"`{name}`", f"`{value}`") for name, value in first["variables"].items()),
-                ("Secrets", ", ".join(f"`{name}`" for name in first["secrets"])),
-            ],
-        )
+    yield from _environments(dags, plan)
     yield Heading(2, "6 dbt and Snowflake")
     yield Text(
         f"External tables on the committed parts, then `dbt build --select source:{source}+`. A table a stream: "
@@ -240,13 +234,42 @@ def pipeline(whole: Whole, source: str) -> Iterator[Block]:
         yield Text("; ".join(differ) if differ else "The DAGs are what it asks for.")
 
 
+def _environments(dags: Sequence[Dag], plan: Plan | None) -> Iterator[Block]:
+    load = next((task for dag in dags for task in dag["tasks"] if task["stream"]), None)
+    if load:
+        yield Text("In production; texts with braces are read when a task runs.")
+        yield Rows(
+            ("what", "from"),
+            [
+                ("image", f"`{load['image']}`"),
+                ("namespace", f"`{load['namespace']}`"),
+                *((f"`{name}`", f"`{value}`") for name, value in load["variables"].items()),
+                ("Secrets", ", ".join(f"`{name}`" for name in load["secrets"])),
+            ],
+        )
+    if plan is not None:
+        found = list(environments(plan))
+        names = list(dict.fromkeys(key for one in found for key in one))
+        yield Text("What the specification says of each:")
+        yield Rows(names, [[one.get(key, "–") for key in names] for one in found])
+
+
 def _tasks(dag: Dag) -> Picture:
-    names = [task["stream"] for task in dag["tasks"] if task["stream"]]
-    after = [task["id"] for task in dag["tasks"] if not task["stream"]]
-    group = f"extract: {len(names)} tasks, pool {dag['tasks'][0]['pool']}"
+    loads = [task for task in dag["tasks"] if task["stream"]]
+    names = [task["stream"] for task in loads]
+    ids = {task["id"] for task in loads}
+    needed = {one for task in loads for one in task["upstream"]} - ids
+    others = [task["id"] for task in dag["tasks"] if task["id"] not in ids]
+    before, after = [one for one in others if one in needed], [one for one in others if one not in needed]
+    pools = ", ".join(sorted({task["pool"] for task in loads}))
+    group = f"extract: {count(len(names), 'task')}" + (f", pool {pools}" if pools else "")
     lines = ["flowchart LR", f'  subgraph extract["{group}"]', *(f'    s_{name}["{name}"]' for name in names), "  end"]
-    lines += [f"  extract --> {re.sub(r'[^0-9A-Za-z_]', '_', name)}" for name in after]
-    return Picture(tasks_svg(group, names, after), mermaid="\n".join(lines) + "\n")
+    lines += [f"  {_word(name)} --> extract" for name in before] + [f"  extract --> {_word(name)}" for name in after]
+    return Picture(tasks_svg(group, names, before, after), mermaid="\n".join(lines) + "\n")
+
+
+def _word(name: str) -> str:
+    return re.sub(r"[^0-9A-Za-z_]", "_", name)
 
 
 def _operators(whole: Whole, dags: Sequence[Dag]) -> Iterator[Sequence[object]]:
@@ -256,8 +279,14 @@ def _operators(whole: Whole, dags: Sequence[Dag]) -> Iterator[Sequence[object]]:
             kind = (task["operator"], task["pool"], _quantities(task["requests"]), _quantities(task["limits"]))
             kinds.setdefault(kind, set()).add(task["stream"] or task["id"])
     for (operator, pool, requests, limits), names in sorted(kinds.items()):
-        shown = ", ".join(sorted(names)[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-        yield f"`{operator}`", shown, pool, whole.pools.get(pool, {}).get("slots", "?"), requests, limits
+        yield (
+            f"`{operator}`",
+            listed(sorted(names)),
+            pool,
+            whole.pools.get(pool, {}).get("slots", "–"),
+            requests,
+            limits,
+        )
 
 
 def _quantities(found: Mapping[str, str]) -> str:
@@ -267,8 +296,8 @@ def _quantities(found: Mapping[str, str]) -> str:
 def _errors(dag: Dag, plan: Plan | None) -> Sequence[object]:
     tasks = dag["tasks"]
     tries = sorted({task["retries"] + 1 for task in tasks})
-    delays = sorted({f"{_time(task['retry_delay'])} to {_time(task['max_retry_delay'])}" for task in tasks})
-    longest = max(task["execution_timeout"] or 0 for task in tasks)
+    delays = sorted({_delays(task) for task in tasks})
+    longest = max((task["execution_timeout"] or 0 for task in tasks), default=0)
     run = next((one for one in plan.runs if dag["file"].endswith(f"/{one.schedule.name}.py")), None) if plan else None
     return (
         f"`{dag['id']}`",
@@ -287,7 +316,14 @@ def _loads(dags: Sequence[Dag], stream: str) -> Iterator[str]:
                 yield dag["id"].partition("_")[2] + (" (all)" if task["full_refresh"] else "")
 
 
-def _time(seconds: float | None) -> str:
-    if not seconds:
+def _delays(task: Mapping[str, Any]) -> str:
+    first, most = task["retry_delay"], task["max_retry_delay"]
+    if not task["retries"]:
         return "none"
-    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds / 60:g} min"
+    if not task["backoff"]:
+        return f"{_time(first)} each"
+    return f"{_time(first)} to {_time(most)}" if most else f"{_time(first)} and more"
+
+
+def _time(seconds: float | None) -> str:
+    return human(timedelta(seconds=seconds)) if seconds else "none"

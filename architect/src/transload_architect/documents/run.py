@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transload_architect.documents.build import differing, documents, gather, kept_lineage, write
+from transload_architect.documents.build import DocumentsError, differing, documents, gather, kept_lineage, write
 from transload_architect.documents.dag_objects import read_dags
 from transload_architect.documents.lineage import read_manifest, stale_models
+
+__all__ = ["LINEAGE", "DocumentsError", "Done", "refresh", "refreshed"]
 
 LINEAGE = "architecture/lineage.json"
 
@@ -33,16 +35,17 @@ def refresh(root: Path, python: Path | None, manifest: Path | None, *, only_chec
         only_check: whether to write nothing.
 
     Raises:
-        DagsUnreadable, SpecError, LineageError: what they are made of cannot be read.
+        DagsUnreadable, SpecError, LineageError, DocumentsError: what they are made of cannot be read.
     """
+    # Before the DAGs, which take Airflow's eight seconds.
+    lineage = read_manifest(manifest) if manifest else kept_lineage(root / "docs" / LINEAGE)
     found = read_dags(root / "dags", python or root / ".venv-airflow" / "bin" / "python")
-    return refreshed(root, found, manifest, only_check=only_check)
+    return refreshed(root, found, lineage, only_check=only_check)
 
 
-def refreshed(root: Path, found: Mapping[str, Any], manifest: Path | None, *, only_check: bool) -> Done:
-    """The same for DAGs that have been read; see ``refresh``."""
+def refreshed(root: Path, found: Mapping[str, Any], lineage: Mapping[str, Any], *, only_check: bool) -> Done:
+    """The same for DAGs and lineage that have been read; see ``refresh``."""
     folder = root / "docs"
-    lineage = read_manifest(manifest) if manifest else kept_lineage(folder / LINEAGE)
     made = {LINEAGE: json.dumps(lineage, indent=1) + "\n", **documents(gather(root, found, lineage))}
     changed = differing(folder, made) if only_check else write(folder, made)
     lines = [f"docs/{name} is stale: run make docs" if only_check else f"wrote docs/{name}" for name in changed]

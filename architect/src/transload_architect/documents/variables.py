@@ -31,26 +31,20 @@ def reads(dags: Sequence[Mapping[str, Any]], folder: Path) -> list[Read]:
 def _templates(dags: Sequence[Mapping[str, Any]]) -> Iterator[Read]:
     for dag in dags:
         for task in dag["tasks"]:
-            reader = f"{task['operator']} ({task['source']})"
-            for text in _texts([task["image"], task["namespace"], task["arguments"], task["variables"]]):
+            reader = f"{task['operator']} ({task['source'] or dag['id']})"
+            for text in task["templates"]:
                 for one in _GET.finditer(text):
                     yield Read(one["name"], one["default"] or "", reader)
                 for one in _PLAIN.finditer(text):
                     yield Read(one["name"], None, reader)
 
 
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from (text for one in value.values() for text in _texts(one))
-    elif isinstance(value, list):
-        yield from (text for one in value for text in _texts(one))
-
-
 def _calls(folder: Path) -> Iterator[Read]:
     for path in sorted(folder.rglob("*.py")):
-        tree = ast.parse(path.read_bytes())
+        try:
+            tree = ast.parse(path.read_bytes())
+        except (SyntaxError, ValueError):
+            continue  # it does not import either, and is on the page for that
         constants = {
             target.id: node.value.value
             for node in tree.body
@@ -62,5 +56,10 @@ def _calls(folder: Path) -> Iterator[Read]:
             match node:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="Variable"), attr="get"), args=[first, *rest]):
                     name = constants.get(first.id) if isinstance(first, ast.Name) else getattr(first, "value", None)
-                    has_default = bool(rest or node.keywords)
-                    yield Read(str(name), "" if has_default else None, f"`{path.relative_to(folder).as_posix()}`")
+                    given = [*rest, *(one.value for one in node.keywords if one.arg in ("default", "default_var"))]
+                    default = getattr(given[0], "value", None) if given else None
+                    yield Read(
+                        str(name),
+                        ("" if default is None else str(default)) if given else None,
+                        f"`{path.relative_to(folder).as_posix()}`",
+                    )

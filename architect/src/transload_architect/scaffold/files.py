@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
 from string import Template
@@ -77,19 +77,30 @@ def _largest(plan: Plan) -> StreamSpec:
 
 
 def _streams(plan: Plan) -> Iterator[str]:
-    for name, stream in plan.spec.streams.items():
-        cursor = f'"{stream.found_by[0]}"' if stream.found_by else "None"
-        keys = ", ".join(f'"{key}"' for key in stream.primary_key)
-        look_back = f", timedelta(seconds={stream.look_back.total_seconds():.0f})" if stream.look_back else ""
-        yield f'    _stream("{name}", "{name.capitalize()} records.", ({keys},), {cursor}{look_back}),\n'
+    return (f"    {stream_line(plan, one)}\n" for one in plan.spec.streams.values())
+
+
+def stream_line(_plan: Plan, stream: StreamSpec) -> str:
+    """A stream in the extractor's list."""
+    cursor = f'"{stream.found_by[0]}"' if stream.found_by else "None"
+    look_back = f", timedelta(seconds={stream.look_back.total_seconds():.0f})" if stream.look_back else ""
+    about = f"{stream.name.capitalize()} records."
+    return f'_stream("{stream.name}", "{about}", {_tuple(stream.primary_key)}, {cursor}{look_back}),'
 
 
 def _rows(plan: Plan) -> Iterator[str]:
-    most = max(1, _largest(plan).rows)
-    for name, stream in plan.spec.streams.items():
-        keys, fields = (", ".join(f'"{one}"' for one in names) for names in (stream.primary_key, stream.found_by))
-        share = min(1.0, round(stream.rows / most, 3))
-        yield f'    "{name}": (({keys},), ({fields}{"," if fields else ""}), {share}),\n'
+    return (f"    {sandbox_line(plan, one)}\n" for one in plan.spec.streams.values())
+
+
+def sandbox_line(plan: Plan, stream: StreamSpec) -> str:
+    """A stream in the sandbox's table."""
+    share = min(1.0, round(stream.rows / max(1, _largest(plan).rows), 3))
+    return f'"{stream.name}": ({_tuple(stream.primary_key)}, {_tuple(stream.found_by)}, {share}),'
+
+
+def _tuple(names: Sequence[str]) -> str:
+    inner = ", ".join(f'"{one}"' for one in names)
+    return f"({inner}{',' if len(names) == 1 else ''})"
 
 
 def _dag(plan: Plan, run: RunPlan) -> dict[str, str]:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable, Iterator
 
 from transload_architect.check.facts import Dag, FileFacts, Value
-from transload_architect.check.project import Given, Project
+from transload_architect.check.given import Given
+from transload_architect.check.project import Project
 from transload_architect.check.rule import Rule, Seen
+from transload_architect.words import count
 
 _MOVING = re.compile(r"(?:.*\.)?(?:now|utcnow|today|days_ago|yesterday|tomorrow|time)\(\).*")
 
@@ -41,7 +43,7 @@ def _floods(given: Given, _defaults: Given) -> bool:
 
 def _moving_start(project: Project) -> Iterator[Seen]:
     for file, dag, given, defaults in _each(project):
-        owners: list[Given] = [given, defaults, *(project.given(task, file) for task in project.tasks_of(file, dag))]
+        owners: list[Given] = [given, defaults, *(made.given for made in project.operators.in_file(file, dag))]
         seen: set[int] = set()
         for owner in owners:
             value = owner.values.get("start_date")
@@ -57,7 +59,8 @@ def _is_moving(value: Value) -> bool:
 
 def _task_start(project: Project) -> Iterator[Seen]:
     for file in project.dag_files:
-        for task in file.tasks:
+        for made in project.operators.of_file(file):
+            task = made.task
             if "start_date" in task.arguments:
                 yield Seen(file.path, task.line, task.column, f"task {task.name} has a start date of its own")
 
@@ -68,9 +71,10 @@ def _waiting(project: Project) -> Iterator[Seen]:
             continue
         if defaults.constant("depends_on_past") is True:
             yield _at(file, dag, "waits for its past (default_args) and tells nobody")
-        for task in project.tasks_of(file, dag):
-            if project.given(task, file).constant("depends_on_past") is True:
-                yield Seen(file.path, task.line, task.column, f"task {task.name} waits for its past and tells nobody")
+        for made in project.operators.of_dag(file, dag):
+            if made.given.constant("depends_on_past") is True:
+                where = made.file.path, made.task.line, made.task.column
+                yield Seen(*where, f"task {made.task.name} waits for its past and tells nobody")
 
 
 def _zero_width(project: Project) -> Iterator[Seen]:
@@ -87,9 +91,9 @@ def _zero_width(project: Project) -> Iterator[Seen]:
 def _ungrouped(project: Project) -> Iterator[Seen]:
     most = project.config.max_ungrouped
     for file, dag, _given, _defaults in _each(project):
-        alone = [task for task in project.tasks_of(file, dag) if not task.grouped]
+        alone = [made for made in project.operators.in_file(file, dag) if not made.task.grouped]
         if len(alone) > most:
-            yield _at(file, dag, f"has {len(alone)} tasks without a group; {most} are the most")
+            yield _at(file, dag, f"has {count(len(alone), 'task')} without a group; {most} are the most")
 
 
 _IMPORTS = "from datetime import timedelta\n\nimport pendulum\nfrom airflow.sdk import DAG, task\n\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from transload_architect.check.project import Project
 from transload_architect.check.rule import Rule, Seen
+from transload_architect.words import count
 
 _STEM = re.compile(r"[a-z][a-z0-9_]*|__init__")
 _TAKEN = sys.stdlib_module_names | {
@@ -72,7 +73,7 @@ def _clever(project: Project) -> Iterator[Seen]:
             spot = file.logic[most]
             yield Seen(
                 file.path, spot.line, spot.column,
-                f"{len(file.logic)} branches, loops and functions in a DAG file; {most} are the most, and this {spot.text} is one more",
+                f"{count(len(file.logic), 'branch, loop or function', 'branches, loops and functions')} in a DAG file; {most} are the most, and this {spot.text} is one more",
             )  # fmt: skip
 
 

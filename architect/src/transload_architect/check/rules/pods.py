@@ -6,7 +6,9 @@ import re
 from collections.abc import Iterator
 
 from transload_architect.check.facts import FileFacts, Task, Value
-from transload_architect.check.project import Given, Project
+from transload_architect.check.given import Given
+from transload_architect.check.operators import PODS
+from transload_architect.check.project import Project
 from transload_architect.check.rule import Rule, Seen
 from transload_architect.check.secrets import is_secret_name
 
@@ -29,9 +31,9 @@ _FLAG = re.compile(r"--?(?P<name>[\w-]+)=(?P<value>.+)")
 
 def _pods(project: Project) -> Iterator[tuple[FileFacts, Task, Given]]:
     for file in project.files.values():
-        for task in file.tasks:
-            if task.is_pod:
-                yield file, task, project.given(task, file)
+        for made in project.operators.of_file(file):
+            if made.kind.is_pod or (not made.kind.base and made.task.operator.rpartition(".")[2] in PODS):
+                yield file, made.task, made.given
 
 
 def _at(file: FileFacts, task: Task, message: str) -> Seen:

@@ -2,72 +2,83 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
-from transload_architect.check.facts import Dag, FileFacts, Task
+from transload_architect.check.facts import Dag, FileFacts
+from transload_architect.check.given import Given
+from transload_architect.check.operators import Made
 from transload_architect.check.project import Project
 from transload_architect.check.rule import Rule, Seen
+from transload_architect.words import listed
 
 # Tasks that do nothing, or hand on to another DAG: nothing of theirs can fail for a while.
 _IDLE = frozenset({"EmptyOperator", "DummyOperator", "LatestOnlyOperator"})
 
 
-def _working(project: Project) -> Iterator[tuple[FileFacts, Dag, Task]]:
+def _working(project: Project) -> Iterator[tuple[FileFacts, Dag, Made]]:
     for file in project.dag_files:
         for dag in file.dags:
-            for task in project.tasks_of(file, dag):
-                if project.is_known_operator(task) and task.operator.rpartition(".")[2] not in _IDLE:
-                    yield file, dag, task
+            for made in project.operators.of_dag(file, dag):
+                if made.kind.base and made.kind.name not in _IDLE:
+                    yield file, dag, made
 
 
 def _lacking(
-    what: str, *names: str, only: Callable[[Project, Task], bool] | None = None
+    what: str, *names: str, only: Callable[[Project, Made], bool] | None = None
 ) -> Callable[[Project], Iterator[Seen]]:
-    """Finds the DAGs with tasks to which none of these arguments is given, by themselves or by default."""
+    """Finds the DAGs with tasks to which none of these arguments is given: by themselves, their class or by default."""
 
     def find(project: Project) -> Iterator[Seen]:
         lacking: dict[tuple[str, int, int, str], list[str]] = {}
-        for file, dag, task in _working(project):
-            given, defaults = project.given(task, file), project.defaults(dag, file)
-            if given.lacks(*names) and defaults.lacks(*names) and (only is None or only(project, task)):
-                lacking.setdefault((file.path, dag.line, dag.column, dag.id), []).append(task.name)
+        for file, dag, made in _working(project):
+            defaults = project.defaults(dag, file)
+            if made.given.lacks(*names) and defaults.lacks(*names) and (only is None or only(project, made)):
+                lacking.setdefault((file.path, dag.line, dag.column, dag.id), []).append(_named(made, file))
         for (path, line, column, dag_id), tasks in lacking.items():
-            yield Seen(path, line, column, f"DAG {dag_id}: {what} for {_some(tasks)}")
+            yield Seen(path, line, column, f"DAG {dag_id}: {what} for {listed(tasks)}")
 
     return find
 
 
-def _some(names: list[str]) -> str:
-    shown = ", ".join(names[:4])
-    return f"{shown} and {len(names) - 4} more" if len(names) > 4 else shown
+def _named(made: Made, file: FileFacts) -> str:
+    """A task's name, with the file that makes it where that is another than the DAG's."""
+    return made.task.name if made.file is file else f"{made.task.name} (made in {made.file.path})"
 
 
 def _steady(project: Project) -> Iterator[Seen]:
     seen: dict[tuple[str, int, int, str], list[str]] = {}
-    for file, dag, task in _working(project):
-        given, defaults = project.given(task, file), project.defaults(dag, file)
-        retries = given.constant("retries") if "retries" in given.values else defaults.constant("retries")
+    for file, dag, made in _working(project):
+        defaults = project.defaults(dag, file)
+        retries = _retries(made, defaults)
         if isinstance(retries, int) and retries > 1:
             name = "retry_exponential_backoff"
-            if given.lacks(name, "retry_policy") and defaults.lacks(name, "retry_policy"):
-                seen.setdefault((file.path, dag.line, dag.column, dag.id), []).append(task.name)
+            if made.given.lacks(name, "retry_policy") and defaults.lacks(name, "retry_policy"):
+                seen.setdefault((file.path, dag.line, dag.column, dag.id), []).append(_named(made, file))
     for (path, line, column, dag_id), tasks in seen.items():
-        yield Seen(path, line, column, f"DAG {dag_id}: retries at a steady pace for {_some(tasks)}")
+        yield Seen(path, line, column, f"DAG {dag_id}: retries at a steady pace for {listed(tasks)}")
+
+
+def _retries(made: Made, defaults: Given) -> object:
+    given = made.given
+    return given.constant("retries") if "retries" in given.values else defaults.constant("retries")
 
 
 def _never(project: Project) -> Iterator[Seen]:
-    for file, dag, task in _working(project):
-        given, defaults = project.given(task, file), project.defaults(dag, file)
-        if (given.constant("retries") if "retries" in given.values else defaults.constant("retries")) == 0:
-            yield Seen(file.path, task.line, task.column, f"task {task.name} of DAG {dag.id} is never tried again")
+    for file, dag, made in _working(project):
+        if _retries(made, project.defaults(dag, file)) == 0:
+            task, through = made.task, made.kind.through
+            by = f", as {through} has it" if through and "retries" not in task.arguments else ""
+            message = f"task {task.name} of DAG {dag.id} is never tried again{by}"
+            yield Seen(made.file.path, task.line, task.column, message)
 
 
-def _pooled(project: Project, task: Task) -> bool:
-    return task.operator.rpartition(".")[2] in project.config.pooled
+def _pooled(project: Project, made: Made) -> bool:
+    names = (made.kind.name, made.task.operator.rpartition(".")[2])
+    return any(name in project.config.pooled for name in names)
 
 
-def _is_sensor(_project: Project, task: Task) -> bool:
-    name = task.operator.rpartition(".")[2]
+def _is_sensor(_project: Project, made: Made) -> bool:
+    name = made.kind.name
     # Those that wait for a moment end at it.
     return name.endswith(("Sensor", "SensorAsync")) and not name.startswith(("Time", "DateTime"))
 
@@ -89,6 +100,31 @@ def _task(arguments: str, body: str = 'print("loaded")', imports: str = "") -> s
 _KPO = "from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator\n"
 _SENSOR = "from airflow.providers.standard.sensors.python import PythonSensor\n"
 
+
+def _operator(given: str) -> Mapping[str, str]:
+    """A repository's own operator of pods, which gives something to all its tasks."""
+    return {
+        "dags/common/operators.py": "from datetime import timedelta\n\n" * ("timedelta" in given)
+        + _KPO
+        + "\n\nclass Load(KubernetesPodOperator):\n    def __init__(self, **kwargs):\n"
+        f'{given}        super().__init__(image="erp/extractor:1.4.0", **kwargs)\n',
+        "dags/sales/daily.py": "from airflow.sdk import DAG\nfrom common.operators import Load\n\n"
+        'with DAG("sales_daily", tags=["sales"]):\n    Load(task_id="load")\n',
+    }
+
+
+def _helper(given: str) -> Mapping[str, str]:
+    """A function in another module that makes a task."""
+    return {
+        "dags/common/loads.py": "from datetime import timedelta\n\n"
+        * ("timedelta" in given)
+        + "from airflow.providers.standard.operators.bash import BashOperator\n\n\n"
+        f'def load(name):\n    return BashOperator(task_id=name, bash_command="load"{given})\n',
+        "dags/sales/daily.py": "from airflow.sdk import DAG\nfrom common.loads import load\n\n"
+        'with DAG("sales_daily", tags=["sales"]):\n    load("orders")\n',
+    }
+
+
 RULES = (
     Rule(
         "ARC301",
@@ -99,6 +135,10 @@ RULES = (
         bad=_task("execution_timeout=timedelta(hours=1)"),
         good=_task("retries=3"),
         find=_lacking("no retries", "retries", "retry_policy"),
+        more=(
+            (_operator(""), _operator('        kwargs.setdefault("retries", 3)\n')),
+            (_helper(""), _helper(", retries=3")),
+        ),
     ),
     Rule(
         "ARC302",
@@ -119,6 +159,10 @@ RULES = (
         bad=_task("retries=3"),
         good=_task("execution_timeout=timedelta(hours=1)"),
         find=_lacking("no execution_timeout", "execution_timeout"),
+        more=(
+            (_operator(""), _operator('        kwargs.setdefault("execution_timeout", timedelta(hours=1))\n')),
+            (_helper(""), _helper(", execution_timeout=timedelta(hours=1)")),
+        ),
     ),
     Rule(
         "ARC304",
@@ -161,5 +205,9 @@ RULES = (
         bad=_task("retries=0"),
         good=_task("retries=2"),
         find=_never,
+        more=(
+            (_operator('        kwargs.setdefault("retries", 0)\n'), _operator('        kwargs.setdefault("retries", 3)\n')),
+            (_helper(", retries=0"), _helper(", retries=3")),
+        ),
     ),
 )  # fmt: skip
