@@ -31,8 +31,8 @@ await() {
 for name in "$@"; do
   case $name in
     extractors) part extractors .venv/bin/python -n 2 extractors architect tests/pipeline tests/faults tests/sandbox tests/repository ;;
-    dbt) begin dbt .venv-dbt/bin/python tests/dbt --ignore tests/dbt/test_snowflake_build.py ;;
-    snowflake) begin snowflake .venv-dbt/bin/python tests/dbt/test_snowflake_build.py ;;
+    dbt) begin dbt .venv-dbt/bin/python tests/dbt --ignore-glob "tests/dbt/test_snowflake_*.py" ;;
+    snowflake) begin snowflake .venv-dbt/bin/python tests/dbt/test_snowflake_*.py ;;
     dags) begin dags .venv-airflow/bin/python tests/dags ;;
     helm) begin helm .venv-helm/bin/python tests/helm ;;
     browser) await; part browser .venv/bin/python tests/browser ;;

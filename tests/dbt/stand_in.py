@@ -2,8 +2,10 @@
 
 Added, each as a model of what Snowflake documents:
 
-- external tables: of the files under a stage's path only those are read that a refresh has registered;
+- external tables: of the files under a stage's path only those are read that a refresh has registered; one that cannot be read
+  to its end is passed over, one that is gone since is an error, the stricter of the two that Snowflake tells of;
 - `copy into` out of a query with a list of files: all of them or none, no file twice, a missing one is an error;
+- `list` of a stage's folder; the right to use a stage, which all have until it is revoked;
 - blocks of asynchronous jobs, run one after another; integrations, grants, roles, warehouses, tags: taken, and without effect.
 
 A stage, whatever its URL, is the folder LAKE (a directory, or `s3://` with the usual AWS variables). What is said here proves
@@ -40,6 +42,8 @@ CREATE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 REFRESH = re.compile(r"alter external table (?P<name>\S+) refresh(?: '(?P<folder>[^']*)')?$", re.IGNORECASE)
+LIST = re.compile(r"list '@(?P<stage>[^/']+)/(?P<path>[^']*)'$", re.IGNORECASE)
+RIGHT = re.compile(r"(?P<verb>grant|revoke) usage on stage (?P<stage>\S+)", re.IGNORECASE)
 SHOW = re.compile(r"show external tables in schema (?P<schema>\S+)$", re.IGNORECASE)
 BLOCK = re.compile(r"execute immediate \$\$\s*begin(?P<jobs>.*)await all;\s*end;\s*\$\$$", re.IGNORECASE | re.DOTALL)
 COPY = re.compile(
@@ -47,6 +51,10 @@ COPY = re.compile(
     r"\)\s*files = \((?P<files>[^)]*)\)\s*file_format = \([^)]*\)\s+on_error = abort_statement$",
     re.IGNORECASE | re.DOTALL,
 )
+# fakesnow joins both sides outwardly and then asks its rows for the condition: where that holds for NULL, as a null-safe one
+# does, a row without a partner is taken for matched.
+MERGE = re.compile(r"(merge into \S+ as existing\s+using \S+ as arrived\s+on )(.*?)(\s+when matched )", re.IGNORECASE | re.DOTALL)
+PARTNERS = r"\1existing._load_id is not null and arrived._load_id is not null and \2\3"
 DONE = "select 'Statement executed successfully.' as status"
 RECORDS = "read_ndjson_objects([{files}], filename=true, hive_partitioning=false)"
 
@@ -60,10 +68,12 @@ class ExternalTable:
     """What is known of one."""
 
     columns: str
+    stage: str
     path: str
     pattern: str
     comment: str
     files: set[str] = field(default_factory=set)
+    passed_over: set[str] = field(default_factory=set)
     is_stale: bool = True  # the view that stands for it is not as it should be, or not there
 
 
@@ -76,10 +86,12 @@ class Snowflake:
     history: dict[str, set[str]] = field(default_factory=dict)
     copied: list[tuple[str, set[str]]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    revoked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.files, self.root = fsspec.core.url_to_fs(self.lake)
-        if self.lake.startswith("s3://"):
+        self.is_remote = self.lake.startswith("s3://")
+        if self.is_remote:
             fakesnow.server.shared_fs.duck_conn.register_filesystem(self.files)
 
     def plan(self, sql: str) -> list[str]:
@@ -94,6 +106,11 @@ class Snowflake:
             return self._create(found)
         if found := REFRESH.match(text):
             return self._refresh(found["name"].lower(), found["folder"] or "")
+        if found := LIST.match(text):
+            return [self._list(found)]
+        if found := RIGHT.match(text):
+            (self.revoked.discard if found["verb"].lower() == "grant" else self.revoked.add)(stage_of(found))
+            return [DONE]
         if found := SHOW.match(text):
             return [self._show(found["schema"].lower())]
         if found := COPY.match(text):
@@ -105,30 +122,37 @@ class Snowflake:
         if text.lower() in ("commit", "rollback"):
             self._end(rolled_back=text.lower() == "rollback")
         # fakesnow takes no qualified name of a temporary table.
-        return [*self._views(text), re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)]
+        sql = re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)
+        return [*self._views(text), MERGE.sub(PARTNERS, sql)]
 
     def _create(self, found: re.Match[str]) -> list[str]:
         name = found["name"].lower()
         if name in self.tables and not found["replace"]:
             return [DONE]
-        self.tables[name] = ExternalTable(found["columns"], found["path"], found["pattern"], found["comment"])
+        self._authorize(stage_of(found))
+        self.tables[name] = ExternalTable(
+            found["columns"], stage_of(found), found["path"], found["pattern"], found["comment"]
+        )
         return self._refresh(name, "") if found["refresh"].lower() == "true" else [DONE]
 
     def _refresh(self, name: str, folder: str) -> list[str]:
         if name not in self.tables:
             raise RefusedError(f"External table '{name.upper()}' does not exist or not authorized.")
         table = self.tables[name]
+        self._authorize(table.stage)
         below = f"{self.root}/{table.path}{folder}".rstrip("/")
         there = {path for path in self.files.find(below) if re.fullmatch(table.pattern, path)}
         files = {path for path in table.files if not path.startswith(f"{below}/")} | there
-        table.is_stale |= files != table.files
+        table.is_stale |= files != table.files or bool(table.passed_over)
         table.files = files
         return [DONE]
 
     def _views(self, sql: str) -> list[str]:
-        """Makes the views of the external tables that a statement may read, where they are stale: each takes fakesnow long."""
-        stale = [name for name, table in self.tables.items() if table.is_stale and name in sql.lower()]
-        return [self._view(name) for name in stale]
+        """Makes the views of the external tables that a statement reads, where they are stale: each takes fakesnow long."""
+        read = [name for name in self.tables if re.search(rf"{re.escape(name)}\b", sql, re.IGNORECASE)]
+        for path in [] if self.is_remote else sorted(path for name in read for path in self.tables[name].files):
+            self._demand(path)
+        return [self._view(name) for name in read if self.tables[name].is_stale]
 
     def _view(self, name: str) -> str:
         table = self.tables[name]
@@ -139,13 +163,41 @@ class Snowflake:
             assert found, column
             columns.append(f"({found[3].replace('metadata$filename', 'filename')})::{found[2]} as {found[1]}")
         records = "(select null::variant as value, '' as filename where false)"
-        if table.files:
-            records = f"(select json as value, filename from {self._records(sorted(table.files))})"
+        table.passed_over = {path for path in table.files if self._fault(path)}
+        if files := sorted(table.files - table.passed_over):
+            records = f"(select json as value, filename from {self._records(files)})"
         return f"create or replace view {name} as select {', '.join(columns)} from {records} as raw"
 
     def _records(self, files: Iterable[str]) -> str:
-        protocol = "s3://" if self.lake.startswith("s3://") else ""
+        protocol = "s3://" if self.is_remote else ""
         return RECORDS.format(files=", ".join(f"'{protocol}{path}'" for path in files))
+
+    def _authorize(self, stage: str) -> None:
+        if stage in self.revoked:
+            raise RefusedError(f"Stage '{stage.upper()}' does not exist or not authorized.")
+
+    def _demand(self, path: str) -> None:
+        if not self.files.exists(path):
+            raise RefusedError(f"Remote file '{path}' was not found.")
+
+    def _fault(self, path: str) -> str | None:
+        """What makes a file unreadable; those of a remote lake are not looked at."""
+        if self.is_remote:
+            return None
+        try:
+            content = self.files.cat_file(path)
+            for line in (gzip.decompress(content) if path.endswith(".gz") else content).splitlines():
+                json.loads(line)
+        except (OSError, EOFError, ValueError) as error:
+            return str(error)
+        return None
+
+    def _list(self, found: re.Match[str]) -> str:
+        self._authorize(stage_of(found))
+        below = f"{self.root}/{found['path']}".rstrip("/")
+        names = [path.removeprefix(self.root) for path in self.files.find(below)]
+        rows = [f"select 's3://bucket{name}' as \"name\", 1 as \"size\"" for name in names]
+        return " union all ".join(rows) or "select '' as \"name\", 1 as \"size\" where false"
 
     def _show(self, schema: str) -> str:
         rows = [
@@ -158,10 +210,12 @@ class Snowflake:
 
     def _copy(self, found: re.Match[str]) -> list[str]:
         table = found["table"].lower()
+        self._authorize(stage_of(found))
         named = {f"{self.root}/{found['path']}{file}" for file in re.findall(r"'([^']*)'", found["files"])}
         for path in sorted(named):
-            if not self.files.exists(path):
-                raise RefusedError(f"Remote file '{path}' was not found.")
+            self._demand(path)
+            if fault := self._fault(path):
+                raise RefusedError(f"Error parsing JSON: {fault}; file '{path}'")
         new = named - self.history.get(table, set())
         if not new:
             return ["select 'Copy executed with 0 files processed.' as status"]
@@ -176,6 +230,11 @@ class Snowflake:
         for table, files in self.copied if rolled_back else []:
             self.history[table] -= files
         self.copied.clear()
+
+
+def stage_of(found: re.Match[str]) -> str:
+    """The stage that a statement names, without its database."""
+    return ".".join(found["stage"].lower().split(".")[-2:])
 
 
 def split(columns: str) -> list[str]:
