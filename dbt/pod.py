@@ -168,7 +168,7 @@ def variables(text: str) -> dict[str, Any]:
     except ValueError as error:
         raise VariablesError(f"TRANSLOAD_DBT_VARS (--vars) is no JSON: {error}") from None
     if not isinstance(found, dict):
-        raise VariablesError("TRANSLOAD_DBT_VARS (--vars) must be a JSON object, such as {\"load\": \"raw\"}")
+        raise VariablesError('TRANSLOAD_DBT_VARS (--vars) must be a JSON object, such as {"load": "raw"}')
     known = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
     if unknown := sorted(found.keys() - known.keys()):
         raise VariablesError(f"no variable {', '.join(unknown)}: dbt_project.yml has {', '.join(sorted(known))}")

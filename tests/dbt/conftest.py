@@ -55,9 +55,7 @@ def snowflake_dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[in
 
 
 @pytest.fixture
-def there(
-    snowflake_dbt: tuple[int, subprocess.Popen[str]], lake: FixtureLake, tmp_path: Path
-) -> Iterator[Warehouse]:
+def there(snowflake_dbt: tuple[int, subprocess.Popen[str]], lake: FixtureLake, tmp_path: Path) -> Iterator[Warehouse]:
     """A stand-in for Snowflake over the lake, with nothing in either."""
     from snowflake_harness import Warehouse, stand_in
 

@@ -53,7 +53,9 @@ COPY = re.compile(
 )
 # fakesnow joins both sides outwardly and then asks its rows for the condition: where that holds for NULL, as a null-safe one
 # does, a row without a partner is taken for matched.
-MERGE = re.compile(r"(merge into \S+ as existing\s+using \S+ as arrived\s+on )(.*?)(\s+when matched )", re.IGNORECASE | re.DOTALL)
+MERGE = re.compile(
+    r"(merge into \S+ as existing\s+using \S+ as arrived\s+on )(.*?)(\s+when matched )", re.IGNORECASE | re.DOTALL
+)
 PARTNERS = r"\1existing._load_id is not null and arrived._load_id is not null and \2\3"
 DONE = "select 'Statement executed successfully.' as status"
 RECORDS = "read_ndjson_objects([{files}], filename=true, hive_partitioning=false)"
@@ -98,23 +100,18 @@ class Snowflake:
         """The statements that fakesnow is to run instead of one; the answer is the last one's."""
         text = re.sub(r"/\*.*?\*/", "", sql, flags=re.DOTALL).strip().rstrip(";")
         self.log.append(" ".join(text.split()))
-        if found := BLOCK.match(text):
-            jobs = re.findall(r"async \((.*?)\);\n", found["jobs"] + "\n", re.DOTALL)
-            planned = [statement for job in jobs for statement in self.plan(job)]
-            return [statement for statement in planned if statement != DONE] or [DONE]
-        if found := CREATE.match(text):
-            return self._create(found)
-        if found := REFRESH.match(text):
-            return self._refresh(found["name"].lower(), found["folder"] or "")
-        if found := LIST.match(text):
-            return [self._list(found)]
-        if found := RIGHT.match(text):
-            (self.revoked.discard if found["verb"].lower() == "grant" else self.revoked.add)(stage_of(found))
-            return [DONE]
-        if found := SHOW.match(text):
-            return [self._show(found["schema"].lower())]
-        if found := COPY.match(text):
-            return self._copy(found)
+        answers: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[str]]], ...] = (
+            (BLOCK, self._block),
+            (CREATE, self._create),
+            (REFRESH, lambda found: self._refresh(found["name"].lower(), found["folder"] or "")),
+            (LIST, self._list),
+            (RIGHT, self._right),
+            (SHOW, lambda found: [self._show(found["schema"].lower())]),
+            (COPY, self._copy),
+        )
+        for pattern, answered in answers:
+            if found := pattern.match(text):
+                return answered(found)
         if text.lower().startswith("select current_warehouse()"):
             return ["select 'TRANSLOAD' as warehouse"]
         if NOTHING.match(text):
@@ -124,6 +121,15 @@ class Snowflake:
         # fakesnow takes no qualified name of a temporary table.
         sql = re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)
         return [*self._views(text), MERGE.sub(PARTNERS, sql)]
+
+    def _block(self, found: re.Match[str]) -> list[str]:
+        jobs = re.findall(r"async \((.*?)\);\n", found["jobs"] + "\n", re.DOTALL)
+        planned = [statement for job in jobs for statement in self.plan(job)]
+        return [statement for statement in planned if statement != DONE] or [DONE]
+
+    def _right(self, found: re.Match[str]) -> list[str]:
+        (self.revoked.discard if found["verb"].lower() == "grant" else self.revoked.add)(stage_of(found))
+        return [DONE]
 
     def _create(self, found: re.Match[str]) -> list[str]:
         name = found["name"].lower()
@@ -192,12 +198,12 @@ class Snowflake:
             return str(error)
         return None
 
-    def _list(self, found: re.Match[str]) -> str:
+    def _list(self, found: re.Match[str]) -> list[str]:
         self._authorize(stage_of(found))
         below = f"{self.root}/{found['path']}".rstrip("/")
         names = [path.removeprefix(self.root) for path in self.files.find(below)]
-        rows = [f"select 's3://bucket{name}' as \"name\", 1 as \"size\"" for name in names]
-        return " union all ".join(rows) or "select '' as \"name\", 1 as \"size\" where false"
+        rows = [f'select \'s3://bucket{name}\' as "name", 1 as "size"' for name in names]
+        return [" union all ".join(rows) or 'select \'\' as "name", 1 as "size" where false']
 
     def _show(self, schema: str) -> str:
         rows = [
