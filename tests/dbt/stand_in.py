@@ -23,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import fakesnow.macros
 import fakesnow.server
 import fsspec
 import uvicorn
@@ -57,6 +58,25 @@ MERGE = re.compile(
     r"(merge into \S+ as existing\s+using \S+ as arrived\s+on )(.*?)(\s+when matched )", re.IGNORECASE | re.DOTALL
 )
 PARTNERS = r"\1existing._load_id is not null and arrived._load_id is not null and \2\3"
+# The attributes of an activity, one object whichever way they came: of the functions that make it fakesnow has none, so here is
+# the same in DuckDB's, and what Snowflake makes of its own is not seen.
+ATTRIBUTES = re.compile(
+    r"iff\((?P<text>[^\n]*?) in \('\[\]', '\{\}'\), null, coalesce\(\s*as_object\(try_parse_json\((?P=text)\)\),\s*reduce\("
+    r".*?item:value, true\)\s*\)\s*\)\)",
+    re.DOTALL,
+)
+ATTRIBUTES_MACRO = """
+create or replace macro {catalog}._fs_attributes(content) as (
+    case
+        when content in ('[]', '{{}}') then null
+        when starts_with(content, '[') then (
+            select json_group_object(item->>'$.name', item->'$.value')
+            from (select unnest(try_cast(try_cast(content as json) as json[])) as item)
+        )
+        when starts_with(content, '{{') then try_cast(content as json)
+    end
+);
+"""
 DONE = "select 'Statement executed successfully.' as status"
 RECORDS = "read_ndjson_objects([{files}], filename=true, hive_partitioning=false)"
 
@@ -120,6 +140,9 @@ class Snowflake:
             self._end(rolled_back=text.lower() == "rollback")
         # fakesnow takes no qualified name of a temporary table.
         sql = re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)
+        # It breaks at a zero date that is tried as a timestamp without zone, and not at one with.
+        sql = re.sub(r"\bas timestamp_ntz\)", "as timestamp_tz)::timestamp_ntz", sql, flags=re.IGNORECASE)
+        sql = ATTRIBUTES.sub(r"_fs_attributes(\g<text>)", sql)
         return [*self._views(text), MERGE.sub(PARTNERS, sql)]
 
     def _block(self, found: re.Match[str]) -> list[str]:
@@ -339,6 +362,12 @@ async def answer(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def with_attributes(theirs: Callable[[str], str]) -> Callable[[str], str]:
+    """What fakesnow makes in every database, and the macro."""
+    return lambda catalog: theirs(catalog) + ATTRIBUTES_MACRO.format(catalog=catalog)
+
+
 if __name__ == "__main__":
+    fakesnow.macros.creation_sql = with_attributes(fakesnow.macros.creation_sql)
     stand_in = StandIn(Snowflake(sys.argv[2]))
     uvicorn.run(stand_in, host="127.0.0.1", port=int(sys.argv[1]), log_level=os.environ.get("LOG_LEVEL", "warning"))

@@ -36,6 +36,7 @@ def test_from_the_first_load_to_raw_tables(
     lake.load("office", [], mode="full")
     built = green(found.dbt(*BUILD))
     assert rows(found) == [(1, "Ana"), (2, "Zoë"), (3, None)]
+    assert built.results["casts_are_tolerant"][0] == "pass"
     folder = f"load_date=2026-01-31/{first['load_id']}/"
     assert f"alter external table ANALYTICS.raw_pestroutes.customer refresh '{folder}'" in str(
         built.sent("execute imm")
