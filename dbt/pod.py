@@ -6,6 +6,7 @@
 Staged first is what was committed since the last time, so that a failure there has a name of its own. Then `dbt build` counts
 every new load against its commit record, builds what hangs on the source and tests it. A later attempt of the same run
 (TRANSLOAD_RUN, TRANSLOAD_ATTEMPT) stages and reconciles again, and goes on with `dbt retry` where the one before stopped.
+TRANSLOAD_DBT_VARS, or --vars, sets variables of the project, as JSON: '{"load": "raw"}'.
 
 The log goes to stderr. The summary is one JSON object: on stdout with --json, and at /dev/termination-log where that exists.
 `run_results.json` goes to {lake}/_dbt/{source}/{dag}/{run}/. The exit code is dbt's: 0, 1 where nodes failed, 2 where dbt could
@@ -66,6 +67,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("command", choices=["source"])
     parser.add_argument("source", help="the source's name")
     parser.add_argument("--select", help="what to build instead of all that hangs on the source, as dbt reads it")
+    parser.add_argument(
+        "--vars",
+        default=os.environ.get("TRANSLOAD_DBT_VARS", ""),
+        help="""variables of dbt_project.yml for every command, as JSON: '{"load": "raw"}' [TRANSLOAD_DBT_VARS]""",
+    )
     parser.add_argument("--json", action="store_true", help="the summary on stdout")
     options = parser.parse_args(arguments)
     _use_dbts_python()
@@ -73,7 +79,12 @@ def main(arguments: Sequence[str]) -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # dbt logs to stdout
     select = options.select or f"source:{options.source}+"
-    summary = build_source(installed(), options.source, select, Attempt.of(os.environ, options.source))
+    attempt = Attempt.of(os.environ, options.source)
+    try:
+        summary = build_source(installed(variables(options.vars)), options.source, select, attempt)
+    except VariablesError as error:
+        sys.stderr.write(f"{error}\n")
+        summary = summarized(options.source, attempt, command="stage", exit_code=2, error=str(error))
     text = shortened(summary)
     if TERMINATION_LOG.exists():
         TERMINATION_LOG.write_text(text, encoding="utf-8")
@@ -136,11 +147,40 @@ class Dbt:
         return runner.invoke([*arguments, "--target-path", str(self.folder), *self.options])
 
 
-def installed() -> Dbt:
-    """dbt as the environment has it."""
+class VariablesError(ValueError):
+    """dbt is given variables that make no sense; the message says which."""
+
+
+def variables(text: str) -> dict[str, Any]:
+    """What a text sets of the project's variables; an empty one sets none.
+
+    dbt itself takes any name without a word: who writes `laod` would get what is the default.
+
+    Raises:
+        VariablesError: it is not a JSON object, or names a variable that dbt_project.yml has not got.
+    """
+    import yaml  # dbt's own
+
+    if not text.strip():
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise VariablesError(f"TRANSLOAD_DBT_VARS (--vars) is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise VariablesError('TRANSLOAD_DBT_VARS (--vars) must be a JSON object, such as {"load": "raw"}')
+    known = yaml.safe_load((PROJECT / "dbt_project.yml").read_text(encoding="utf-8"))["vars"]
+    if unknown := sorted(found.keys() - known.keys()):
+        raise VariablesError(f"no variable {', '.join(unknown)}: dbt_project.yml has {', '.join(sorted(known))}")
+    return found
+
+
+def installed(chosen: Mapping[str, Any]) -> Dbt:
+    """dbt as the environment has it, with these variables."""
     profiles = os.environ.get("DBT_PROFILES_DIR", str(PROJECT))
     folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
-    return Dbt(folder, ["--project-dir", str(PROJECT), "--profiles-dir", profiles])
+    options = ["--project-dir", str(PROJECT), "--profiles-dir", profiles]
+    return Dbt(folder, [*options, "--vars", json.dumps(chosen)] if chosen else options)
 
 
 def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[str, Any]:
@@ -164,19 +204,23 @@ def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[s
         for one in nodes
         if str(one.status) in FAILED
     ]
-    return {
-        "format": 1,
-        "source": source,
-        "command": command,
-        "attempt": attempt.number,
-        "exit_code": code,
-        "error": one_line(error) if error else None,
-        "seconds": round(time.monotonic() - began, 1),
-        "nodes": dict(sorted(Counter(str(one.status) for one in nodes).items())),
-        "failed": failed,
-        "run_results": kept,
-        "truncated": False,
-    }
+    return summarized(
+        source,
+        attempt,
+        command=command,
+        exit_code=code,
+        error=one_line(error) if error else None,
+        seconds=round(time.monotonic() - began, 1),
+        nodes=dict(sorted(Counter(str(one.status) for one in nodes).items())),
+        failed=failed,
+        run_results=kept,
+    )
+
+
+def summarized(source: str, attempt: Attempt, **said: Any) -> dict[str, Any]:
+    """The summary: what is said, and for the rest that there is nothing to say."""
+    head = {"format": 1, "source": source, "command": None, "attempt": attempt.number, "exit_code": 0, "error": None}
+    return {**head, "seconds": 0.0, "nodes": {}, "failed": [], "run_results": None, **said, "truncated": False}
 
 
 def retry(dbt: Dbt, source: str, earlier: Path) -> tuple[int, str | None, list[Any]]:

@@ -2,11 +2,38 @@
 # The first run on a real account, as docs/snowflake.md has it: stops at the first step that does not go as it should.
 # Needs SNOWFLAKE_* and a lake that the account's stage points to; TRANSLOAD_SMOKE_STREAM is a small one that was loaded.
 set -eu
-: "${SNOWFLAKE_ACCOUNT:?set SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and SNOWFLAKE_PRIVATE_KEY_FILE: docs/snowflake.md}"
+missing=
+need() { # variable, what it is
+  eval "value=\${$1:-}"
+  [ -n "$value" ] || missing="$missing
+  $1: $2"
+}
+need SNOWFLAKE_ACCOUNT "the account's identifier, ORGANIZATION-ACCOUNT"
+need SNOWFLAKE_USER "dbt's user; dbt/setup/snowflake.sql makes TRANSLOAD_DBT"
+need SNOWFLAKE_PRIVATE_KEY_FILE "the private half of that user's key pair, a file"
+refuse() {
+  printf '%s\nWhat each is for, and what has a default: docs/snowflake.md\n' "$1" >&2
+  exit 78
+}
+[ -z "$missing" ] || refuse "Not set:$missing"
+
+key=$SNOWFLAKE_PRIVATE_KEY_FILE
+{ [ -f "$key" ] && [ -r "$key" ]; } || refuse "SNOWFLAKE_PRIVATE_KEY_FILE is $key: no file that can be read"
+first=$(head -n 1 "$key" | tr -d '\0\r')
+case $first in
+  "-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    [ -n "${SNOWFLAKE_PRIVATE_KEY_PASSPHRASE:-}" ] ||
+      refuse "SNOWFLAKE_PRIVATE_KEY_FILE is $key, which is encrypted: set SNOWFLAKE_PRIVATE_KEY_PASSPHRASE" ;;
+  "-----BEGIN "*"PRIVATE KEY-----") ;;
+  *) refuse "SNOWFLAKE_PRIVATE_KEY_FILE is $key: not a private key (PEM); the end of dbt/setup/snowflake.sql says how to make one" ;;
+esac
+# dbt is started in its own folder.
+SNOWFLAKE_PRIVATE_KEY_FILE=$(cd "$(dirname "$key")" && pwd)/$(basename "$key")
+
 small=${TRANSLOAD_SMOKE_STREAM:-stg_pestroutes__office}
 cd "$(dirname "$0")/../dbt"
 PATH=$PWD/../.venv-dbt/bin:$PATH
-export PATH DBT_TARGET=snowflake
+export PATH DBT_TARGET=snowflake SNOWFLAKE_PRIVATE_KEY_FILE
 
 step() { printf '\n== %s\n' "$*"; "$@"; }
 

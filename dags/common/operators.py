@@ -171,6 +171,7 @@ class DbtOperator(PlatformOperator):
             secret_names=("transload-dbt", "transload-lake"),
             environ={
                 "DBT_TARGET": platform.dbt_target,
+                "TRANSLOAD_DBT_VARS": platform.dbt_vars,
                 "DBT_USE_COLORS": "false",
                 "TRANSLOAD_DAG": "{{ dag.dag_id }}",
                 "TRANSLOAD_RUN": "{{ run_id }}",
@@ -196,7 +197,14 @@ class DbtOperator(PlatformOperator):
         return pod
 
     def execute(self, context: Context) -> None:
-        """Runs dbt. Whatever it fails of is retried: it says the same of a wrong setting and of a lost connection."""
+        """Runs dbt. Whatever it fails of is retried: it says the same of a wrong setting and of a lost connection.
+
+        Raises AirflowFailException, before any pod, for variables of dbt that are no JSON object.
+        """
+        try:
+            pods.parsed("dbt_vars", next(v.value for v in self.env_vars if v.name == "TRANSLOAD_DBT_VARS"), dict)
+        except pods.VariableError as error:
+            raise AirflowFailException(str(error)) from None
         outcome = self.run_command(context)
         built = Build.parse(outcome.text)
         if built is not None:

@@ -113,7 +113,7 @@ class PlatformOperator(KubernetesPodOperator):
             else:
                 self.deferrable = _switch("transload_deferrable", self.deferrable)
                 super().execute(context)
-        except pods.PlacementError as error:
+        except pods.VariableError as error:
             raise AirflowFailException(str(error)) from None
         except (AirflowException, ApiException) as error:
             if self._outcome is None and not (self._pod_made and _is_gone(error)):

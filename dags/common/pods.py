@@ -35,28 +35,31 @@ SECURITY = {
 FILES = "/run/secrets/transload"  # where the files of a Secret are, for programs that take a key as a file only
 
 
-class PlacementError(ValueError):
-    """A Variable that says where pods go is not what Kubernetes takes; the message names it."""
+class VariableError(ValueError):
+    """A Variable is not JSON of what it must be; the message names it."""
 
 
 def place(spec: k8s.V1PodSpec, placement: Mapping[str, str]) -> None:
     """Puts a pod where the platform's Variables say, as they came out when they were rendered.
 
-    Raises PlacementError for what is not JSON, or JSON of something else.
+    Raises VariableError for what is not JSON, or JSON of something else.
     """
-    spec.node_selector = _parsed(placement, "node_selector", dict)
-    spec.tolerations = _parsed(placement, "tolerations", list)
+    spec.node_selector = parsed("node_selector", placement.get("node_selector"), dict)
+    spec.tolerations = parsed("tolerations", placement.get("tolerations"), list)
     spec.priority_class_name = placement.get("priority_class") or None
 
 
-def _parsed(placement: Mapping[str, str], name: str, kind: type) -> Any:
-    text = placement.get(name)
+def parsed(name: str, text: str | None, kind: type) -> Any:
+    """Returns what the Variable `transload_NAME` holds; where it is empty, an empty one of its kind.
+
+    Raises VariableError for what is not JSON, or JSON of another kind.
+    """
     try:
         found = json.loads(text) if text else kind()
     except ValueError as error:
-        raise PlacementError(f"Variable transload_{name} is no JSON: {error}") from None
+        raise VariableError(f"Variable transload_{name} is no JSON: {error}") from None
     if not isinstance(found, kind):
-        raise PlacementError(f"Variable transload_{name} must be a JSON {'object' if kind is dict else 'list'}")
+        raise VariableError(f"Variable transload_{name} must be a JSON {'object' if kind is dict else 'list'}")
     return found
 
 

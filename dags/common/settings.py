@@ -56,6 +56,7 @@ class Settings:
     image_tag: str
     service_account: str
     dbt_target: str
+    dbt_vars: str
     warehouse_claim: str | None
     placement: Mapping[str, str]
     deferrable: str
@@ -109,6 +110,7 @@ def _local(runner: Runner) -> Settings:
         image_tag="latest",
         service_account="default",
         dbt_target="duckdb",
+        dbt_vars="",
         warehouse_claim=None,
         placement={},
         deferrable="false",
@@ -130,6 +132,8 @@ def _cluster(environment: Environment) -> Settings:
         image_tag="0.1.0",
         service_account="transload",
         dbt_target="{{ var.value.get('transload_dbt_target', 'snowflake') }}",
+        # dbt's variables, as JSON: what `--vars` takes. In local the environment's TRANSLOAD_DBT_VARS says it.
+        dbt_vars="{{ var.value.get('transload_dbt_vars', '') }}",
         # The volume that DuckDB's file is on, where DuckDB is the warehouse.
         warehouse_claim="{{ var.value.get('transload_warehouse_claim', '') }}",
         # On which nodes: each JSON, as a pod has it, but for the name of the class.

@@ -118,9 +118,9 @@
 {% macro staged_records(source_name, stream, primary_key, columns, cursor=none, cursor_type='timestamp', zone='UTC') %}
     {%- set names = columns | map('first') | list -%}
     {%- set key = [] -%}
-    {%- for field, type, name in columns if field in primary_key -%}{%- do key.append(name) -%}{%- endfor -%}
+    {%- for field, type, name in columns if field in primary_key -%}{%- do key.append([field, name]) -%}{%- endfor -%}
     {%- do config(
-        unique_key=key, incremental_strategy='committed', on_schema_change='sync_all_columns',
+        unique_key=key | map('last') | list, meta={'key': key}, incremental_strategy='committed', on_schema_change='sync_all_columns',
         post_hook="{{ note_applied_loads('" ~ source_name ~ "', '" ~ stream ~ "') }}"
     ) -%}
     {%- set new_loads = loads_to_apply(source_name, stream, columns | map('last') | list) -%}

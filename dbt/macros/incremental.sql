@@ -3,6 +3,7 @@
     committed again, or a newer full load is the base, which is how deletions are found) or the columns have changed, it is
     built anew from all visible loads, and what is in none of them is gone.
 
+    Which record a row is of, `same_record` says; a model's `meta.key` has the fields of its key and their columns.
     One build of a source at a time: the pool `dbt` sees to that. -#}
 {% macro applied_loads_table() %}
     create table if not exists {{ transload_table('applied_loads') }} (model varchar, load_id varchar)
@@ -53,12 +54,28 @@
     {{ return("select value, part, load_id from " ~ source(source_name, stream) ~ " where false") }}
 {% endmacro %}
 
-{#- Of the rows that arrived, those that are not older than the row of that key which is there. -#}
+{#- Whether two rows are of one record: the texts of its key are the same, as `committed_records` has it. What they are as a
+    type is not enough: of a text that is no number it is NULL, and of "5" and "5.0" it is one. It stands there all the same,
+    to be joined by: the texts, which need the record itself, are looked at where that is equal. -#}
+{% macro same_record(one, other, key) -%}
+    {%- set fields = key | map('first') | list -%}
+    {%- for field, name in key -%}
+        {%- set texts = [] -%}
+        {%- for row in (one, other) -%}
+            {%- do texts.append(clean(json_field(json_fields(row ~ '._record', fields), fields, field))) -%}
+        {%- endfor -%}
+        {{ one }}.{{ name }} is not distinct from {{ other }}.{{ name }}
+    and coalesce({{ texts[0] }} = {{ texts[1] }}, {{ texts[0] }} is null and {{ texts[1] }} is null)
+    {{- '\n    and ' if not loop.last }}
+    {%- endfor -%}
+{%- endmacro %}
+
+{#- Of the rows that arrived, those that are not older than the row of that record which is there. -#}
 {% macro newer_than_what_is_there(arrived, key, cursor, cursor_type) %}
 select {{ arrived }}.*
 from {{ arrived }}
 left join {{ this }} as existing
-    on {% for name in key %}{{ arrived }}.{{ name }} = existing.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+    on {{ same_record(arrived, 'existing', key) }}
 {%- if cursor %}
     {%- set newer = cursor_of(arrived, cursor, cursor_type) -%}
     {%- set older = cursor_of('existing', cursor, cursor_type) %}
@@ -82,7 +99,8 @@ where existing._loaded_at is null or {{ arrived }}._loaded_at >= existing._loade
     {%- if all_loads() in compiled_code -%}
         {{ return(adapter.dispatch('replace_rows', 'transload')(arg_dict.target_relation, arg_dict.temp_relation, columns)) }}
     {%- endif -%}
-    {{ return(merge_rows(arg_dict.target_relation, arg_dict.temp_relation, arg_dict.unique_key, arg_dict.dest_columns | map(attribute='quoted') | list)) }}
+    {%- set key = config.get('meta')['key'] -%}
+    {{ return(merge_rows(arg_dict.target_relation, arg_dict.temp_relation, key, arg_dict.dest_columns | map(attribute='quoted') | list)) }}
 {% endmacro %}
 
 {% macro duckdb__replace_rows(target_relation, temp_relation, columns) %}
@@ -97,7 +115,7 @@ where existing._loaded_at is null or {{ arrived }}._loaded_at >= existing._loade
 {% macro merge_rows(target_relation, temp_relation, key, columns) %}
     merge into {{ target_relation }} as existing
     using {{ temp_relation }} as arrived
-    on {% for name in key %}existing.{{ name }} = arrived.{{ name }}{{ ' and ' if not loop.last }}{% endfor %}
+    on {{ same_record('existing', 'arrived', key) }}
     when matched then update set
         {%- for name in columns %}
         {{ name }} = arrived.{{ name }}{{ ',' if not loop.last }}

@@ -16,7 +16,7 @@
         {%- set chosen = chosen_sources(select) -%}
         {%- set streams = declared_streams() | selectattr('source_name', 'in', chosen) | list -%}
         {%- do adapter.dispatch('stage_external_sources', 'transload')(
-            streams, dry_run, var('recreate', false) if recreate is none else recreate) -%}
+            streams, dry_run, var('recreate') if recreate is none else recreate) -%}
     {%- endif -%}
 {% endmacro %}
 

@@ -21,6 +21,7 @@
         {%- do perform((raw_tables(streams) if raw else external_tables_to_make(streams, recreate).values()) | list, dry_run) -%}
     {%- else -%}
         {%- do refuse_newer_commit_records(streams) -%}
+        {%- do report_leftovers(streams) -%}
         {%- do refresh_loads(streams, dry_run, recreate) if not raw -%}
         {%- do copy_loads(streams, dry_run) if raw -%}
     {%- endif -%}
@@ -33,6 +34,7 @@
     {%- if made -%}
         {%- do perform([forget_streams(streams | selectattr('unique_id', 'in', made))], dry_run) -%}
     {%- endif -%}
+    {%- do forget_removed_parts(streams, dry_run) -%}
 
     {%- set pending = pending_loads(streams) -%}
     {%- set refreshes = [] -%}
@@ -74,7 +76,7 @@
 
 
 {#- The external tables that are missing, or (with `recreate`) are not as they are declared now: {node's id: statement}. Says
-    which differ, and which are declared no more. A table's comment tells what it was made of. -#}
+    which differ. A table's comment tells what it was made of. -#}
 {% macro external_tables_to_make(nodes, recreate) %}
     {%- set there = external_tables_there(nodes | map(attribute='schema') | unique) -%}
     {%- set statements = {} -%}
@@ -91,7 +93,6 @@
                 "'{recreate: true}'") -%}
         {%- endif -%}
     {%- endfor -%}
-    {%- do report_undeclared(there) -%}
     {{ return(statements) }}
 {% endmacro %}
 
@@ -104,17 +105,6 @@
         {%- endfor -%}
     {%- endfor -%}
     {{ return(there) }}
-{% endmacro %}
-
-{% macro report_undeclared(there) %}
-    {%- set declared = [] -%}
-    {%- for node in graph.sources.values() -%}
-        {%- do declared.append(node.schema | lower ~ '.' ~ node.identifier | lower) -%}
-    {%- endfor -%}
-    {%- for name, comment in there.items() if name not in declared and comment.startswith('transload ') -%}
-        {%- do exceptions.warn("No stream is declared any more for the external table " ~ name ~ ". It stays as it is; to remove it: "
-            "drop external table " ~ target.database ~ '.' ~ name) -%}
-    {%- endfor -%}
 {% endmacro %}
 
 {#- Of what decides what a table is: another declaration, another comment. -#}
@@ -149,7 +139,7 @@
     location = {{ node.external.location }}
     pattern = '{{ node.external.pattern }}'
     file_format = {{ node.external.file_format }}
-    auto_refresh = {{ var('auto_refresh', false) | string | lower }}
+    auto_refresh = {{ var('auto_refresh') | string | lower }}
 {%- endmacro %}
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import MagicMock
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 from jinja2 import Template
 
 from common.build import Build
@@ -86,6 +87,36 @@ def test_a_pod_has_snowflakes_key_as_a_file_where_dbt_looks_for_it() -> None:
     assert f"'{mount.mount_path}/private_key.p8'" in (DBT_PROJECT / "profiles.yml").read_text()
     # The Secret may name another place, and a variable of the pod's own would hide it.
     assert "SNOWFLAKE_PRIVATE_KEY_FILE" not in {one.name for one in pod.spec.containers[0].env}
+
+
+@pytest.mark.parametrize(("variable", "expected"), [(None, ""), ('{"load": "raw"}', '{"load": "raw"}')])
+def test_a_variable_gives_dbt_its_own(variable: str | None, expected: str) -> None:
+    """Read when the task runs, into the pod's environment, where dbt/pod.py finds it."""
+    platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
+    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
+    (template,) = (one.value for one in operator.env_vars if one.name == "TRANSLOAD_DBT_VARS")
+    held = {} if variable is None else {"transload_dbt_vars": variable}
+    assert Template(template).render(var=SimpleNamespace(value=held)) == expected
+    assert "env_vars" in operator.template_fields
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("load: raw", "Variable transload_dbt_vars is no JSON"),
+        ('["raw"]', "Variable transload_dbt_vars must be a JSON object"),
+    ],
+)
+def test_variables_of_dbt_that_make_no_sense_fail_before_any_pod(
+    monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
+    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
+    for one in operator.env_vars:
+        one.value = text if one.name == "TRANSLOAD_DBT_VARS" else one.value
+    monkeypatch.setattr(operator, "run_command", lambda context: pytest.fail("it ran"))
+    with pytest.raises(AirflowFailException, match=message):
+        operator.execute({"ti": MagicMock()})  # type: ignore[typeddict-item]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,10 @@ transload:
       protocol: http, database: ANALYTICS, schema: DBT, threads: 4}}
 """
 
+STAGE = ("run-operation", "stage_external_sources", "--args", "{select: pestroutes}")
+BUILD = ("build", "--select", "+stg_pestroutes__customer", "+stg_pestroutes__group", "transload_loads")
+RAW = (*BUILD, "--vars", "load: raw")
+
 
 @dataclass
 class Answer:
@@ -76,9 +80,23 @@ class Warehouse:
         """The rows of a query."""
         access = {"user": "fake", "password": "snow", "account": "fakesnow", "host": "127.0.0.1", "port": self.port}
         with snowflake.connector.connect(
-            **access, protocol="http", database="ANALYTICS", network_timeout=10
+            **access, protocol="http", database="ANALYTICS", schema="TRANSLOAD", network_timeout=10
         ) as connection:
             return connection.cursor().execute(sql).fetchall()
+
+
+def green(answer: Answer) -> Answer:
+    assert answer.success, answer.text
+    return answer
+
+
+def customer(key: object, updated: str = "2026-01-30 12:00:00", **fields: object) -> dict[str, object]:
+    return {"customerID": str(key), "dateUpdated": updated, **fields}
+
+
+def rows(found: Warehouse, sql: str = "customer_id, fname") -> list[tuple[object, ...]]:
+    """Of the staging model of customers."""
+    return sorted(found.query(f"select {sql} from analytics.dbt_staging.stg_pestroutes__customer"), key=str)
 
 
 def free_port() -> int:
@@ -89,39 +107,54 @@ def free_port() -> int:
 
 
 @contextmanager
-def warehouse(lake: str, scratch: Path) -> Iterator[Warehouse]:
-    """A stand-in whose stage is this lake, with nothing in it."""
-    port = free_port()
+def worker(port: int, scratch: Path, project: Path = PROJECT) -> Iterator[subprocess.Popen[str]]:
+    """A dbt of its own, kept warm, that builds in the stand-in at a port, whenever there is one."""
     scratch.mkdir(parents=True, exist_ok=True)
     (scratch / "profiles.yml").write_text(PROFILE.format(port=port))
-    kept = {name: value for name, value in os.environ.items() if not re.match("TRANSLOAD_|DBT_|SNOWFLAKE_", name)}
-    environment = {**kept, "PYTHONWARNINGS": "ignore"}
-    folders = {"project-dir": PROJECT, "profiles-dir": scratch, "target-path": scratch, "log-path": scratch}
+    folders = {"project-dir": project, "profiles-dir": scratch, "target-path": scratch, "log-path": scratch}
     options = [
         "--quiet",
         "--no-write-json",
         *(word for name, path in folders.items() for word in (f"--{name}", str(path))),
     ]
-    with (scratch / "log.txt").open("w") as log:
-        server = subprocess.Popen(
-            [sys.executable, HERE / "stand_in.py", str(port), lake], env=environment, stdout=log, stderr=log
-        )
-        worker = subprocess.Popen(
+    with (scratch / "worker.txt").open("w") as log:
+        process = subprocess.Popen(
             [sys.executable, HERE / "snowflake_worker.py", *options],
-            env=environment,
+            env=_environment(),
             text=True,
             stderr=log,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
         try:
-            _until_there(port, server, scratch / "log.txt")
-            yield Warehouse(port, worker)
+            yield process
         finally:
-            worker.kill()
+            process.kill()
+            process.communicate()
+
+
+@contextmanager
+def stand_in(lake: str, port: int, scratch: Path, **environment: str) -> Iterator[None]:
+    """A stand-in whose stage is this lake, with nothing in it."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    with (scratch / "stand_in.txt").open("w") as log:
+        server = subprocess.Popen(
+            [sys.executable, HERE / "stand_in.py", str(port), lake],
+            env={**_environment(), **environment},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            _until_there(port, server, scratch / "stand_in.txt")
+            yield
+        finally:
             server.kill()
-            worker.communicate()
             server.wait()
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not re.match("TRANSLOAD_|DBT_|SNOWFLAKE_", name)}
+    return {**kept, "PYTHONWARNINGS": "ignore", "TZ": "UTC"}
 
 
 def _until_there(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -25,9 +25,11 @@ def parsed_with(arguments: list[str]) -> list[str]:
 
 def main(options: list[str]) -> None:
     manifests: dict[str, Manifest] = {}
+    own = dict(os.environ)
     for line in sys.stdin:
         request = json.loads(line)
-        os.environ.update(request["environment"])
+        os.environ.clear()
+        os.environ.update(own | request["environment"])
         arguments = [*request["arguments"], *options]
         variables = parsed_with(arguments)
         messages: list[str] = []

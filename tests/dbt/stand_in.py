@@ -2,8 +2,10 @@
 
 Added, each as a model of what Snowflake documents:
 
-- external tables: of the files under a stage's path only those are read that a refresh has registered;
+- external tables: of the files under a stage's path only those are read that a refresh has registered; one that cannot be read
+  to its end is passed over, one that is gone since is an error, the stricter of the two that Snowflake tells of;
 - `copy into` out of a query with a list of files: all of them or none, no file twice, a missing one is an error;
+- `list` of a stage's folder; the right to use a stage, which all have until it is revoked;
 - blocks of asynchronous jobs, run one after another; integrations, grants, roles, warehouses, tags: taken, and without effect.
 
 A stage, whatever its URL, is the folder LAKE (a directory, or `s3://` with the usual AWS variables). What is said here proves
@@ -21,6 +23,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+import fakesnow.macros
 import fakesnow.server
 import fsspec
 import uvicorn
@@ -40,6 +43,8 @@ CREATE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 REFRESH = re.compile(r"alter external table (?P<name>\S+) refresh(?: '(?P<folder>[^']*)')?$", re.IGNORECASE)
+LIST = re.compile(r"list '@(?P<stage>[^/']+)/(?P<path>[^']*)'$", re.IGNORECASE)
+RIGHT = re.compile(r"(?P<verb>grant|revoke) usage on stage (?P<stage>\S+)", re.IGNORECASE)
 SHOW = re.compile(r"show external tables in schema (?P<schema>\S+)$", re.IGNORECASE)
 BLOCK = re.compile(r"execute immediate \$\$\s*begin(?P<jobs>.*)await all;\s*end;\s*\$\$$", re.IGNORECASE | re.DOTALL)
 COPY = re.compile(
@@ -47,6 +52,31 @@ COPY = re.compile(
     r"\)\s*files = \((?P<files>[^)]*)\)\s*file_format = \([^)]*\)\s+on_error = abort_statement$",
     re.IGNORECASE | re.DOTALL,
 )
+# fakesnow joins both sides outwardly and then asks its rows for the condition: where that holds for NULL, as a null-safe one
+# does, a row without a partner is taken for matched.
+MERGE = re.compile(
+    r"(merge into \S+ as existing\s+using \S+ as arrived\s+on )(.*?)(\s+when matched )", re.IGNORECASE | re.DOTALL
+)
+PARTNERS = r"\1existing._load_id is not null and arrived._load_id is not null and \2\3"
+# The attributes of an activity, one object whichever way they came: of the functions that make it fakesnow has none, so here is
+# the same in DuckDB's, and what Snowflake makes of its own is not seen.
+ATTRIBUTES = re.compile(
+    r"iff\((?P<text>[^\n]*?) in \('\[\]', '\{\}'\), null, coalesce\(\s*as_object\(try_parse_json\((?P=text)\)\),\s*reduce\("
+    r".*?item:value, true\)\s*\)\s*\)\)",
+    re.DOTALL,
+)
+ATTRIBUTES_MACRO = """
+create or replace macro {catalog}._fs_attributes(content) as (
+    case
+        when content in ('[]', '{{}}') then null
+        when starts_with(content, '[') then (
+            select json_group_object(item->>'$.name', item->'$.value')
+            from (select unnest(try_cast(try_cast(content as json) as json[])) as item)
+        )
+        when starts_with(content, '{{') then try_cast(content as json)
+    end
+);
+"""
 DONE = "select 'Statement executed successfully.' as status"
 RECORDS = "read_ndjson_objects([{files}], filename=true, hive_partitioning=false)"
 
@@ -60,10 +90,12 @@ class ExternalTable:
     """What is known of one."""
 
     columns: str
+    stage: str
     path: str
     pattern: str
     comment: str
     files: set[str] = field(default_factory=set)
+    passed_over: set[str] = field(default_factory=set)
     is_stale: bool = True  # the view that stands for it is not as it should be, or not there
 
 
@@ -76,28 +108,30 @@ class Snowflake:
     history: dict[str, set[str]] = field(default_factory=dict)
     copied: list[tuple[str, set[str]]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
+    revoked: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.files, self.root = fsspec.core.url_to_fs(self.lake)
-        if self.lake.startswith("s3://"):
+        self.is_remote = self.lake.startswith("s3://")
+        if self.is_remote:
             fakesnow.server.shared_fs.duck_conn.register_filesystem(self.files)
 
     def plan(self, sql: str) -> list[str]:
         """The statements that fakesnow is to run instead of one; the answer is the last one's."""
         text = re.sub(r"/\*.*?\*/", "", sql, flags=re.DOTALL).strip().rstrip(";")
         self.log.append(" ".join(text.split()))
-        if found := BLOCK.match(text):
-            jobs = re.findall(r"async \((.*?)\);\n", found["jobs"] + "\n", re.DOTALL)
-            planned = [statement for job in jobs for statement in self.plan(job)]
-            return [statement for statement in planned if statement != DONE] or [DONE]
-        if found := CREATE.match(text):
-            return self._create(found)
-        if found := REFRESH.match(text):
-            return self._refresh(found["name"].lower(), found["folder"] or "")
-        if found := SHOW.match(text):
-            return [self._show(found["schema"].lower())]
-        if found := COPY.match(text):
-            return self._copy(found)
+        answers: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], list[str]]], ...] = (
+            (BLOCK, self._block),
+            (CREATE, self._create),
+            (REFRESH, lambda found: self._refresh(found["name"].lower(), found["folder"] or "")),
+            (LIST, self._list),
+            (RIGHT, self._right),
+            (SHOW, lambda found: [self._show(found["schema"].lower())]),
+            (COPY, self._copy),
+        )
+        for pattern, answered in answers:
+            if found := pattern.match(text):
+                return answered(found)
         if text.lower().startswith("select current_warehouse()"):
             return ["select 'TRANSLOAD' as warehouse"]
         if NOTHING.match(text):
@@ -105,30 +139,49 @@ class Snowflake:
         if text.lower() in ("commit", "rollback"):
             self._end(rolled_back=text.lower() == "rollback")
         # fakesnow takes no qualified name of a temporary table.
-        return [*self._views(text), re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)]
+        sql = re.sub(r"(create or replace\s+)temporary\s+", r"\1", sql, flags=re.IGNORECASE)
+        # It breaks at a zero date that is tried as a timestamp without zone, and not at one with.
+        sql = re.sub(r"\bas timestamp_ntz\)", "as timestamp_tz)::timestamp_ntz", sql, flags=re.IGNORECASE)
+        sql = ATTRIBUTES.sub(r"_fs_attributes(\g<text>)", sql)
+        return [*self._views(text), MERGE.sub(PARTNERS, sql)]
+
+    def _block(self, found: re.Match[str]) -> list[str]:
+        jobs = re.findall(r"async \((.*?)\);\n", found["jobs"] + "\n", re.DOTALL)
+        planned = [statement for job in jobs for statement in self.plan(job)]
+        return [statement for statement in planned if statement != DONE] or [DONE]
+
+    def _right(self, found: re.Match[str]) -> list[str]:
+        (self.revoked.discard if found["verb"].lower() == "grant" else self.revoked.add)(stage_of(found))
+        return [DONE]
 
     def _create(self, found: re.Match[str]) -> list[str]:
         name = found["name"].lower()
         if name in self.tables and not found["replace"]:
             return [DONE]
-        self.tables[name] = ExternalTable(found["columns"], found["path"], found["pattern"], found["comment"])
+        self._authorize(stage_of(found))
+        self.tables[name] = ExternalTable(
+            found["columns"], stage_of(found), found["path"], found["pattern"], found["comment"]
+        )
         return self._refresh(name, "") if found["refresh"].lower() == "true" else [DONE]
 
     def _refresh(self, name: str, folder: str) -> list[str]:
         if name not in self.tables:
             raise RefusedError(f"External table '{name.upper()}' does not exist or not authorized.")
         table = self.tables[name]
+        self._authorize(table.stage)
         below = f"{self.root}/{table.path}{folder}".rstrip("/")
         there = {path for path in self.files.find(below) if re.fullmatch(table.pattern, path)}
         files = {path for path in table.files if not path.startswith(f"{below}/")} | there
-        table.is_stale |= files != table.files
+        table.is_stale |= files != table.files or bool(table.passed_over)
         table.files = files
         return [DONE]
 
     def _views(self, sql: str) -> list[str]:
-        """Makes the views of the external tables that a statement may read, where they are stale: each takes fakesnow long."""
-        stale = [name for name, table in self.tables.items() if table.is_stale and name in sql.lower()]
-        return [self._view(name) for name in stale]
+        """Makes the views of the external tables that a statement reads, where they are stale: each takes fakesnow long."""
+        read = [name for name in self.tables if re.search(rf"{re.escape(name)}\b", sql, re.IGNORECASE)]
+        for path in [] if self.is_remote else sorted(path for name in read for path in self.tables[name].files):
+            self._demand(path)
+        return [self._view(name) for name in read if self.tables[name].is_stale]
 
     def _view(self, name: str) -> str:
         table = self.tables[name]
@@ -139,13 +192,41 @@ class Snowflake:
             assert found, column
             columns.append(f"({found[3].replace('metadata$filename', 'filename')})::{found[2]} as {found[1]}")
         records = "(select null::variant as value, '' as filename where false)"
-        if table.files:
-            records = f"(select json as value, filename from {self._records(sorted(table.files))})"
+        table.passed_over = {path for path in table.files if self._fault(path)}
+        if files := sorted(table.files - table.passed_over):
+            records = f"(select json as value, filename from {self._records(files)})"
         return f"create or replace view {name} as select {', '.join(columns)} from {records} as raw"
 
     def _records(self, files: Iterable[str]) -> str:
-        protocol = "s3://" if self.lake.startswith("s3://") else ""
+        protocol = "s3://" if self.is_remote else ""
         return RECORDS.format(files=", ".join(f"'{protocol}{path}'" for path in files))
+
+    def _authorize(self, stage: str) -> None:
+        if stage in self.revoked:
+            raise RefusedError(f"Stage '{stage.upper()}' does not exist or not authorized.")
+
+    def _demand(self, path: str) -> None:
+        if not self.files.exists(path):
+            raise RefusedError(f"Remote file '{path}' was not found.")
+
+    def _fault(self, path: str) -> str | None:
+        """What makes a file unreadable; those of a remote lake are not looked at."""
+        if self.is_remote:
+            return None
+        try:
+            content = self.files.cat_file(path)
+            for line in (gzip.decompress(content) if path.endswith(".gz") else content).splitlines():
+                json.loads(line)
+        except (OSError, EOFError, ValueError) as error:
+            return str(error)
+        return None
+
+    def _list(self, found: re.Match[str]) -> list[str]:
+        self._authorize(stage_of(found))
+        below = f"{self.root}/{found['path']}".rstrip("/")
+        names = [path.removeprefix(self.root) for path in self.files.find(below)]
+        rows = [f'select \'s3://bucket{name}\' as "name", 1 as "size"' for name in names]
+        return [" union all ".join(rows) or 'select \'\' as "name", 1 as "size" where false']
 
     def _show(self, schema: str) -> str:
         rows = [
@@ -158,10 +239,12 @@ class Snowflake:
 
     def _copy(self, found: re.Match[str]) -> list[str]:
         table = found["table"].lower()
+        self._authorize(stage_of(found))
         named = {f"{self.root}/{found['path']}{file}" for file in re.findall(r"'([^']*)'", found["files"])}
         for path in sorted(named):
-            if not self.files.exists(path):
-                raise RefusedError(f"Remote file '{path}' was not found.")
+            self._demand(path)
+            if fault := self._fault(path):
+                raise RefusedError(f"Error parsing JSON: {fault}; file '{path}'")
         new = named - self.history.get(table, set())
         if not new:
             return ["select 'Copy executed with 0 files processed.' as status"]
@@ -176,6 +259,11 @@ class Snowflake:
         for table, files in self.copied if rolled_back else []:
             self.history[table] -= files
         self.copied.clear()
+
+
+def stage_of(found: re.Match[str]) -> str:
+    """The stage that a statement names, without its database."""
+    return ".".join(found["stage"].lower().split(".")[-2:])
 
 
 def split(columns: str) -> list[str]:
@@ -274,6 +362,12 @@ async def answer(send: Send, body: bytes) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
+def with_attributes(theirs: Callable[[str], str]) -> Callable[[str], str]:
+    """What fakesnow makes in every database, and the macro."""
+    return lambda catalog: theirs(catalog) + ATTRIBUTES_MACRO.format(catalog=catalog)
+
+
 if __name__ == "__main__":
+    fakesnow.macros.creation_sql = with_attributes(fakesnow.macros.creation_sql)
     stand_in = StandIn(Snowflake(sys.argv[2]))
     uvicorn.run(stand_in, host="127.0.0.1", port=int(sys.argv[1]), log_level=os.environ.get("LOG_LEVEL", "warning"))

@@ -110,12 +110,14 @@ def test_a_stream_whose_changes_cannot_be_asked_for_is_loaded_weekly(tmp_path: P
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_fields_that_would_be_called_the_same_are_numbered_in_whatever_order(tmp_path: Path, order: int) -> None:
-    fields = ["url", "URL", "Url", "url_2", "größe", "東京", "2nd", "marketoGUID", "officeIDs"][::order]
+    fields = ["url", "URL", "Url", "url_2", "größe", "東京", "2nd", "marketoGUID", "officeIDs"]
+    fields = [*fields, "cost$usd", "$ref"][::order]
     generate(tmp_path, streams={"page": stream(dict.fromkeys(fields, "string"), "url")})
 
     model = contents(tmp_path)["stg_pestroutes__page.sql"]
     columns = {"url": "url", "URL": "url_3", "Url": "url_4", "url_2": "url_2", "größe": "grosse", "東京": "field"}
     columns |= {"2nd": "page_2nd", "marketoGUID": "marketo_guid", "officeIDs": "office_ids"}
+    columns |= {"cost$usd": "cost_usd", "$ref": "ref"}
     for field, name in columns.items():
         assert f"['{field}', 'string', '{name}']," in model
 

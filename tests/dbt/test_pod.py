@@ -13,7 +13,7 @@ from dbt_harness import PROJECT, FixtureLake, Project
 
 sys.path.append(str(PROJECT))
 
-from pod import Attempt, Dbt, build_source, earlier_results, keep, shortened
+from pod import Attempt, Dbt, VariablesError, build_source, earlier_results, installed, keep, shortened, variables
 
 SELECT = "+stg_pestroutes__customer,source:pestroutes+"
 CUSTOMERS = [{"customerID": "1"}, {"customerID": "2"}]
@@ -87,6 +87,48 @@ def test_what_staging_stops_at_is_the_error(dbt: Dbt, lake: FixtureLake) -> None
     assert (summary["command"], summary["exit_code"], summary["nodes"]) == ("stage", 2, {})
     assert "Commit record of format 2" in summary["error"]
     assert not (lake.root / "_dbt").exists()
+
+
+def test_variables_reach_every_command(dbt: Dbt, lake: FixtureLake) -> None:
+    lake.load("customer", CUSTOMERS)
+    chosen = variables('{"load": "raw"}')
+    dbt.options = [*dbt.options, *installed(chosen).options[-2:]]
+    dbt.manifest = None
+
+    summary = build_source(dbt, "pestroutes", SELECT, attempt(1, lake))
+
+    assert (summary["command"], summary["exit_code"]) == ("stage", 2)
+    assert "The variable `load` is raw: it must be external, or on Snowflake raw" in summary["error"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("load: raw", "TRANSLOAD_DBT_VARS (--vars) is no JSON"),
+        ('"raw"', "must be a JSON object"),
+        ('{"laod": "raw"}', "no variable laod: dbt_project.yml has auto_refresh, largest_record_bytes, load, "),
+    ],
+)
+def test_variables_that_make_no_sense_are_refused(text: str, complaint: str) -> None:
+    with pytest.raises(VariablesError) as refused:
+        variables(text)
+    assert complaint in str(refused.value)
+
+
+def test_what_is_wrong_with_variables_is_in_the_summary_before_dbt_is_asked(tmp_path: Path) -> None:
+    """As the pod of the DAG runs it, its variables in the environment."""
+    command = [sys.executable, str(PROJECT / "pod.py"), "source", "pestroutes", "--json"]
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TRANSLOAD_DBT_VARS": '{"laod": "raw"}'}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    summary = json.loads(done.stdout)
+    assert (done.returncode, summary["exit_code"], summary["command"]) == (2, 2, "stage")
+    assert summary["error"].startswith("no variable laod")
+    assert summary["error"] in done.stderr
+
+
+@pytest.mark.parametrize("text", ["", " "])
+def test_no_variables_are_no_option(text: str) -> None:
+    assert "--vars" not in installed(variables(text)).options
 
 
 def test_a_run_without_a_name_keeps_nothing() -> None:

@@ -65,6 +65,18 @@ def test_an_unreadable_part_is_named(
     assert record["parts"][1]["key"] in outcome.text
 
 
+def test_records_of_another_schema_are_kept_and_turn_the_build_red_for_want_of_a_key(
+    project: Project, lake: FixtureLake, database: Path
+) -> None:
+    lake.load("customer", [*CUSTOMERS, {"entirely": "other"}, b"[1, 2]"])
+    outcome = build(project, lake, database)
+    assert not outcome.success
+    red = [one.node.name for one in outcome.result.result if str(one.status) == "fail"]
+    assert red == ["primary_key_stg_pestroutes__customer_customer_id"]
+    keyless = "select count(*) from staging.stg_pestroutes__customer where customer_id is null"
+    assert query(database, keyless) == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [

@@ -47,8 +47,9 @@ runner = dbtRunner()
 runner = dbtRunner(run("parse"))
 models = ["--select", "path:models", "external_tables", "--exclude", "resource_type:unit_test resource_type:test"]
 run("compile", "--no-introspect", *models)
-odd = ["It's", 'say "x"']
-found["odd"] = compiled(f"{{{{ json_field(json_fields('value', {odd}), {odd}, 'say \"x\"') }}}}")
+odd = ["It's", 'say "x"', "cost$usd"]
+for name in odd[1:]:
+    found[name] = compiled(f"{{{{ json_field(json_fields('value', {odd}), {odd}, {name!r}) }}}}")
 
 node = "graph.sources['source.transload.pestroutes.customer']"
 key = "pestroutes/customer/load_date=2026-01-31/20260131T010203456Z-7f3a9c/part-00000.json.gz"
@@ -61,11 +62,16 @@ made = [
     f"{{{{ copy_parts({node}, {load['parts']}) }}}};",
     f"{{{{ forget_loads([{load}]) }}}};",
     f"{{{{ forget_streams([{node}]) }}}};",
+    f"{{{{ unnamed_parts([{node}]) }}}};",
+    f"{{{{ list_folder({node}, '{'/'.join(key.split('/')[2:4])}/') }}}};",
+    f"{{{{ forget_parts(['{key}']) }}}};",
+    f"{{{{ refresh({node}) }}}};",
+    "{{ tables_there(['raw_pestroutes_loaded', 'transload_staging']) }};",
     f"{{{{ note_counts({node}, [{load}, {{'load_id': 'empty', 'parts': []}}]) | join(';') }}}};",
     f"{{{{ pending_parts([{node}]) }}}};",
     "{{ ledger_table() }};",
     "{{ applied_loads_table() }};",
-    "{{ merge_rows('a.b.target', 'a.b.temporary', ['id', 'day'], ['ID', 'DAY', 'NAME']) }};",
+    "{{ merge_rows('a.b.target', 'a.b.temporary', [['customerID', 'id'], ['day', 'day']], ['ID', 'DAY', 'NAME']) }};",
     "{{ snowflake__replace_rows('a.b.target', 'a.b.temporary', 'ID, DAY, NAME') }}",
 ]
 found["made"] = compiled("{% if execute %}" + " ".join(made) + "{% endif %}")
@@ -104,7 +110,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Compiled:
 def test_staging_reads_variants(compiled: Compiled) -> None:
     sql = compiled("models/staging/pestroutes/stg_pestroutes__subscription.sql")
     assert 'try_to_number(trim(fields:"subscriptionID"::varchar), 38, 0) as subscription_id' in sql
-    assert compiled.found["odd"] == 'value:"say ""x"""::varchar'
+    assert compiled.found['say "x"'] == 'value:"say ""x"""::varchar'
+    assert compiled.found["cost$usd"] == 'value:"cost$usd"::varchar'
 
 
 def test_offsets_are_written_as_snowflake_reads_them(compiled: Compiled) -> None:

@@ -85,7 +85,26 @@ create external table if not exists ANALYTICS.transload.loads (
     file_format = (format_name = TRANSLOAD.TRANSLOAD_JSON)
     on_error = abort_statement; delete from ANALYTICS.transload.ledger
     where load_path = 'external' and load_id in ('20260131T010203456Z-7f3a9c'); delete from ANALYTICS.transload.ledger
-    where load_path = 'external' and source || '.' || stream in ('pestroutes.customer'); insert into ANALYTICS.transload.ledger (load_path, source, stream, load_id, part, records, staged_at) select 'external', 'pestroutes', 'customer', 'empty', '', 0, sysdate();insert into ANALYTICS.transload.ledger (load_path, source, stream, load_id, part, records, staged_at) select 'external', 'pestroutes', 'customer', load_id, part, count(*), sysdate() from (
+    where load_path = 'external' and source || '.' || stream in ('pestroutes.customer');
+    select ledger.source || '.' || ledger.stream as stream, ledger.part
+    from ANALYTICS.transload.ledger as ledger
+    left join (
+        select distinct item.value:"key"::varchar as part
+        from ANALYTICS.transload.loads as loads, lateral flatten(input => loads.parts) as item
+        where loads.source in ('pestroutes')
+    ) as named
+        on ledger.part = named.part
+    where ledger.load_path = 'external'
+        and ledger.source in ('pestroutes')
+        and ledger.part <> ''
+        and named.part is null
+    order by ledger.part
+; list '@TRANSLOAD.TRANSLOAD_LAKE/pestroutes/customer/load_date=2026-01-31/20260131T010203456Z-7f3a9c/'; delete from ANALYTICS.transload.ledger where load_path = 'external' and part in ('pestroutes/customer/load_date=2026-01-31/20260131T010203456Z-7f3a9c/part-00000.json.gz'); alter external table ANALYTICS.raw_pestroutes.customer refresh;
+    select lower(table_schema), lower(table_name), iff(table_type = 'VIEW', 'view', 'table')
+    from ANALYTICS.information_schema.tables
+    where lower(table_schema) in ('raw_pestroutes_loaded', 'transload_staging')
+    order by 1, 2
+; insert into ANALYTICS.transload.ledger (load_path, source, stream, load_id, part, records, staged_at) select 'external', 'pestroutes', 'customer', 'empty', '', 0, sysdate();insert into ANALYTICS.transload.ledger (load_path, source, stream, load_id, part, records, staged_at) select 'external', 'pestroutes', 'customer', load_id, part, count(*), sysdate() from (
     select value, part, load_id, load_date
     from ANALYTICS.raw_pestroutes.customer
     where load_date in ('2026-01-31') and load_id in ('20260131T010203456Z-7f3a9c')
@@ -157,7 +176,10 @@ create external table if not exists ANALYTICS.transload.loads (
 ;
     merge into a.b.target as existing
     using a.b.temporary as arrived
-    on existing.id = arrived.id and existing.day = arrived.day
+    on existing.id is not distinct from arrived.id
+    and coalesce(nullif(nullif(trim(replace(existing._record:"customerID"::varchar, chr(0), '')), ''), 'N/A') = nullif(nullif(trim(replace(arrived._record:"customerID"::varchar, chr(0), '')), ''), 'N/A'), nullif(nullif(trim(replace(existing._record:"customerID"::varchar, chr(0), '')), ''), 'N/A') is null and nullif(nullif(trim(replace(arrived._record:"customerID"::varchar, chr(0), '')), ''), 'N/A') is null)
+    and existing.day is not distinct from arrived.day
+    and coalesce(nullif(nullif(trim(replace(existing._record:"day"::varchar, chr(0), '')), ''), 'N/A') = nullif(nullif(trim(replace(arrived._record:"day"::varchar, chr(0), '')), ''), 'N/A'), nullif(nullif(trim(replace(existing._record:"day"::varchar, chr(0), '')), ''), 'N/A') is null and nullif(nullif(trim(replace(arrived._record:"day"::varchar, chr(0), '')), ''), 'N/A') is null)
     when matched then update set
         ID = arrived.ID,
         DAY = arrived.DAY,
