@@ -43,8 +43,19 @@ def against_a_bare_read(folder: Path, customers: int) -> list[bool]:
         f"{took['bare']:.1f} s; the staging model {took['model']:.1f} s; before it, commit records read and every part counted, "
         f"{took['staged']:.1f} s; CPU seconds of read and model {took['bare_cpu']:.1f} and {took['model_cpu']:.1f}"
     )
-    times = took["model"] / took["bare"]
-    return [report("the staging model, times the bare read", f"{times:.2f}", f"<= {TIMES:.1f}", met=times <= TIMES)]
+    # Beside other work the wall clock favours whoever waits less for a core: CPU seconds are the steadier measure.
+    met = []
+    for name, model, bare in (("time", "model", "bare"), ("CPU", "model_cpu", "bare_cpu")):
+        times = took[model] / took[bare]
+        met.append(
+            report(
+                f"the staging model, times the bare read's {name}",
+                f"{times:.2f}",
+                f"<= {TIMES:.1f}",
+                met=times <= TIMES,
+            )
+        )
+    return met
 
 
 def one_load_more(folder: Path) -> list[bool]:
