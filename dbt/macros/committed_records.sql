@@ -123,6 +123,7 @@
         unique_key=key | map('last') | list, meta={'key': key}, incremental_strategy='committed', on_schema_change='sync_all_columns',
         post_hook="{{ note_applied_loads('" ~ source_name ~ "', '" ~ stream ~ "') }}"
     ) -%}
+    {%- if target.type == 'duckdb' -%}{%- do config(meta={'columns': columns}) -%}{%- endif -%}
     {%- set new_loads = loads_to_apply(source_name, stream, columns | map('last') | list) -%}
 {{ all_loads() if new_loads is none }}
 with records as (

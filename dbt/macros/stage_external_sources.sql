@@ -58,8 +58,10 @@
     '{{ text | replace("'", "''") }}'
 {%- endmacro %}
 
+{#- Without a call of a macro for each: they may be the parts of thousands of loads. -#}
 {% macro sql_list(texts) -%}
-    {% for text in texts %}{{ sql_text(text) }}{{ ', ' if not loop.last }}{% endfor %}
+    {%- set escaped = texts | map('replace', "'", "''") | list -%}
+    {{ return("'" ~ escaped | join("', '") ~ "'" if escaped else '') }}
 {%- endmacro %}
 
 {#- Rows of one text column out of a query, as a list. -#}

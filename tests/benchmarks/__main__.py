@@ -1,4 +1,5 @@
-"""``make bench``: speed against the floor and other tools, memory against the number of records, start-up, images' budgets.
+"""``make bench``: speed against the floor and other tools, memory against the number of records, start-up, images' budgets,
+dbt in DuckDB.
 
 All numbers are of whole processes on this machine in this run; only ratios and memory mean anything elsewhere.
 """
@@ -19,6 +20,7 @@ from tests.benchmarks.images import images
 from tests.benchmarks.measure import Measured, extract, extractor
 from tests.benchmarks.race import command
 from tests.benchmarks.report import report
+from tests.benchmarks.warehouse.command import run as warehouse
 from tools.services import s3, sandbox
 
 SOURCES = ("pestroutes", "marketo")
@@ -96,6 +98,7 @@ def main() -> int:
     parser.add_argument("--exported", type=int, default=1_000_000, help="rows of each of Marketo's exports")
     parser.add_argument("--days", type=int, default=30, help="of Marketo's hourly windows")
     parser.add_argument("--raced", type=int, default=100_000, help="records of the race; 0 leaves it out")
+    parser.add_argument("--customers", type=int, default=1_000_000, help="that dbt stages in DuckDB; 0 leaves it out")
     asked = parser.parse_args()
     met = []
     for source in SOURCES:
@@ -116,6 +119,8 @@ def main() -> int:
                 met.append(memory(url, endpoint, name, "--batch-size", "1000000"))
         met += marketo.exports(endpoint, asked.exported)
     met += marketo.month(asked.days)
+    if asked.customers:
+        met += warehouse(asked.customers)
     if asked.raced:
         met += command.brief(asked.raced)
     return 0 if all(met) else 1

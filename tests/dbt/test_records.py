@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from dbt_harness import CUSTOMER, FixtureLake, Project, query
 
 
@@ -91,3 +92,32 @@ def test_every_type_reads_what_the_vendor_sends(project: Project, lake: FixtureL
         (None, None, None, False, None, None, None, None, None),
         (None, None, None, None, None, None, None, ["4", "5"], '{"3": "Ants"}'),
     ]
+
+
+# Few are taken as a list, more as a struct, which cannot have names that differ in case only, nor an empty one.
+NAMES = ["it's", 'say "it"', "a.b", "a/b~c", "$.*", "東京", "Campo nuevo", "first", "last"]
+
+
+@pytest.mark.parametrize("names", [NAMES[:2], NAMES, [*NAMES, "url", "URL"], [*NAMES, ""]], ids=len)
+def test_fields_of_any_name(project: Project, lake: FixtureLake, database: Path, names: list[str]) -> None:
+    record = json.dumps({name: f"value of {place}" for place, name in enumerate(names)}, ensure_ascii=False)
+    fields = f"json_fields('record', {names!r})"
+    columns = ", ".join(f"{{{{ json_field('fields', {names!r}, {name!r}) }}}} as c{n}" for n, name in enumerate(names))
+    of = f"select {{{{ {fields} }}}} as fields from (select $${record}$$::json as record)"
+
+    read = project.run("show", "--inline", f"select {columns} from ({of}) as one", lake=lake.root, database=database)
+
+    assert read.success, read.text
+    (row,) = read.result.result.results[0].agate_table.rows
+    assert list(row.values()) == [f"value of {place}" for place in range(len(names))]
+
+
+def test_the_record_is_kept_small(project: Project, lake: FixtureLake, database: Path) -> None:
+    """Where a column's compression cannot be said, DuckDB takes one that makes the whole table twice as large."""
+    lake.load("customer", [{"customerID": str(key), "fname": "Ann"} for key in range(100)])
+
+    assert project.run("run", *CUSTOMER, lake=lake.root, database=database).success
+
+    table = "pragma_storage_info('staging.stg_pestroutes__customer')"
+    of_record = "column_name = '_record' and segment_type <> 'VALIDITY'"
+    assert query(database, f"select distinct compression from {table} where {of_record}") == [("ZSTD",)]
