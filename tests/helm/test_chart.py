@@ -63,12 +63,20 @@ NODES = {
 }
 
 
+DBT_VARS = {"load": "raw", "side_by_side": False}
+
+
 def test_nodes_reach_the_dags_as_what_kubernetes_takes() -> None:
     variables = named(render({"jobs": {**NODES, "deferrable": True}}), "ConfigMap", "transload-variables")["data"]
     assert json.loads(variables["AIRFLOW_VAR_TRANSLOAD_NODE_SELECTOR"]) == NODES["nodeSelector"]
     assert json.loads(variables["AIRFLOW_VAR_TRANSLOAD_TOLERATIONS"]) == NODES["tolerations"]
     assert variables["AIRFLOW_VAR_TRANSLOAD_PRIORITY_CLASS"] == "low"
     assert variables["AIRFLOW_VAR_TRANSLOAD_DEFERRABLE"] == "true"
+
+
+def test_variables_of_dbt_reach_the_dags_as_json() -> None:
+    variables = named(render({"dbt": {"vars": DBT_VARS}}), "ConfigMap", "transload-variables")["data"]
+    assert json.loads(variables["AIRFLOW_VAR_TRANSLOAD_DBT_VARS"]) == DBT_VARS
 
 
 def test_dag_files_in_values_lie_beside_those_of_the_image() -> None:
@@ -94,7 +102,8 @@ def test_the_dags_read_every_variable_that_is_set() -> None:
     """And no other name: a misspelt one would be silently left at its default."""
     settings = (ROOT / "dags" / "common" / "settings.py").read_text()
     read = set(re.findall(r"var\.value\.(?:get\('|)(\w+?)(?:'|\b)", settings)) - {"transload_image_", "get"}
-    variables = named(render({"jobs": NODES}, example="kind"), "ConfigMap", "transload-variables")["data"]
+    given_values = {"jobs": NODES, "dbt": {"vars": DBT_VARS}}
+    variables = named(render(given_values, example="kind"), "ConfigMap", "transload-variables")["data"]
     given = {key.removeprefix("AIRFLOW_VAR_").lower() for key in variables if key.startswith("AIRFLOW_VAR_")}
     assert {name for name in given if not name.startswith("transload_image_")} == read
     assert {f"transload_image_{name}" for name in ("pestroutes", "marketo", "dbt")} <= given
