@@ -77,6 +77,10 @@ def test_a_wrong_flag_is_exit_64_and_one_line(
         (["extract"], "name the streams, or give --all; `pestroutes streams` lists them"),
         (["extract", "customer", "--batch-size", "many"], "'many' is not a valid whole number."),
         (["check", "--retry-deadline", "long"], "'long' is not a valid number."),
+        (
+            ["check", "--base-url", "https://me:hush@example.com/api"],
+            "--base-url: its value is not valid: give the address without a user and a password",
+        ),
         (["extract", "customer", "--office-ids", "1,x"], "'1,x' is not valid: give office ids such as 1,2,5, or all"),
     ],
 )
@@ -118,7 +122,7 @@ def test_other_offices_than_those_of_the_last_load_are_warned_of(
         )
         assert outcome.code == 0
         lines = [json.loads(line) for line in outcome.err.splitlines()]
-        return [line["office_ids"] for line in lines if "options have changed" in line["message"]]
+        return [line["changed"]["office_ids"] for line in lines if "options have changed" in line["message"]]
 
     assert warned("1", "2026-10-01T00:00:00Z") == []
     assert warned("1", "2026-10-01T01:00:00Z") == []

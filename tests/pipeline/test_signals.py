@@ -117,7 +117,7 @@ def test_sigterm_is_heard_while_the_destination_does_not_answer(
 
 # A source that stands in for one at whose worst moment the signal comes: no vendor's can be made to.
 UNHEARD = """
-import sys, time
+import contextlib, os, sys, time
 from dataclasses import replace
 from pestroutes.cli import SOURCE
 from transload import cli, stopping
@@ -146,7 +146,13 @@ class Connection:
         yield
 
     def close(self):
-        while how == "deaf":
+        if how == "silenced":
+            os.set_blocking(2, False)
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    os.write(2, b"x" * 4096)
+            os.set_blocking(2, True)
+        while how != "lost":
             try:
                 time.sleep(60)
             except BaseException:
@@ -190,10 +196,18 @@ def test_a_signal_that_python_loses_is_given_again(
     assert (summary["exit_code"], summary["error"]["type"]) == (code, "Interrupted")
 
 
+def test_a_run_that_cannot_end_is_ended_though_nobody_reads_what_it_says(
+    unheard: Callable[[str], subprocess.Popen[str]],
+) -> None:
+    process = unheard("silenced")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 143
+
+
 def test_a_run_that_cannot_end_is_ended(unheard: Callable[[str], subprocess.Popen[str]]) -> None:
     process = unheard("deaf")
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=30)
     assert process.returncode == 143
     assert out == ""
-    assert "it was ended; the checkpoint is kept" in err
+    assert "so it was ended" in err

@@ -36,6 +36,7 @@ def test_what_is_allowed_is_taken(parse: Callable[[str], Any], text: str, value:
     [
         (ADDRESS, "api.example.com", "give the whole address, such as https://api.example.com"),
         (ADDRESS, "", "give the whole address"),
+        (ADDRESS, "https://user:password@api.example.com/x", "give the address without a user and a password"),
         (PORT, "0", "give a port from 1 to 65535"),
         (PORT, "65536", "give a port"),
         (PORT, "-1", "give a port"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from transload.errors import ConfigError, LakeUnavailable
 from transload.lake import Lake, ObjectInfo, Stored
-from transload.layout import StreamKeys, commit_records, committed_windows, open_checkpoints
+from transload.layout import StreamKeys, commit_records, committed_windows, last_load, open_checkpoints
 from transload.records import (
     Checkpoint,
     CommitRecord,
@@ -131,6 +131,25 @@ def test_a_compacted_file_is_read_with_the_single_ones(directory_lake: Lake) -> 
         (record.window, 7),
     ]
     assert {window.name for window in committed_windows(directory_lake, KEYS)} == {older.window, record.window}
+
+
+def test_the_last_load_is_found_in_a_compacted_file_too_and_of_two_with_one_end_it_is_the_later(
+    directory_lake: Lake,
+) -> None:
+    (record,) = read((FORMATS / "1" / "commit.json").read_bytes(), CommitRecord, "x")
+    assert last_load(directory_lake, KEYS) is None
+    directory_lake.put(f"{KEYS.loads}compacted-2026-01.json", write(record))
+    assert last_load(directory_lake, KEYS) == record
+    full = msgspec.structs.replace(
+        record,
+        mode="full",
+        window="full-20260131T000000Z",
+        since=None,
+        started_at=record.started_at + timedelta(hours=1),
+    )
+    for one in (record, full):
+        directory_lake.put(f"{KEYS.loads}{one.window}.json", write(one))
+    assert last_load(directory_lake, KEYS) == full
 
 
 def test_open_checkpoints_are_found_with_their_keys(directory_lake: Lake) -> None:

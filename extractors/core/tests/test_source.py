@@ -11,7 +11,7 @@ import pytest
 from transload.cli import run
 from transload.errors import AccessDenied, QuotaExhausted, StreamDenied
 from transload.page import Page
-from transload.source import Checked, Family, Source, Stream
+from transload.source import Checked, Family, Option, Source, Stream
 
 
 def stream(name: str) -> Stream:
@@ -47,6 +47,11 @@ def source(**raises: Exception) -> Source:
     return Source(
         "shop", "Shop", "0.1.0", (), (stream("plain"), stream("other")), lambda *_: Connection(raises), (family,)
     )
+
+
+def test_what_records_depend_on_is_no_secret_as_it_stands_in_commit_records() -> None:
+    with pytest.raises(ValueError, match=r"--account: .* it can be no secret"):
+        Option("account", "The account.", secret=True, affects_records=True)
 
 
 @pytest.mark.parametrize(("name", "known"), [

@@ -206,7 +206,10 @@ def _tell_of_changed_options(lake: Lake, keys: StreamKeys, options: Mapping[str,
         log.warning(
             "the options have changed since the last load, and what that and earlier ones loaded stays as it was: "
             "load the stream anew with --full-refresh",
-            extra={"stream": keys.stream, **{name: f"{before[name]} -> {options.get(name)}" for name in changed}},
+            extra={
+                "stream": keys.stream,
+                "changed": {name: f"{before[name]} -> {options.get(name)}" for name in changed},
+            },
         )
 
 

@@ -129,11 +129,14 @@ def commit_records(
 
 
 def last_load(lake: Lake, keys: StreamKeys) -> CommitRecord | None:
-    """The commit record of the newest window that was no sample; None if there is none, or it stands in a compacted file."""
+    """The commit record of the newest window that was no sample, of two with one end the later load; None if there is none."""
     windows = [window for window in committed_windows(lake, keys) if window.mode != "sample"]
-    newest = max(windows, key=lambda window: window.until, default=None)
-    found = _records(lake, keys.commit(newest)) if newest is not None else []
-    return found[-1] if found else None
+    until = max((window.until for window in windows), default=None)
+    last = {window for window in windows if window.until == until}
+    found = [record for window in last for record in _records(lake, keys.commit(window))[-1:]]
+    if not found:  # it stands in a compacted file
+        found = [one for one in commit_records(lake, keys, last.__contains__) if Window.parse(one.window) in last]
+    return max(found, key=lambda record: record.started_at, default=None)
 
 
 def _records(lake: Lake, key: str) -> list[CommitRecord]:

@@ -11,6 +11,8 @@ def address(example: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.startswith(("https://", "http://")):
             raise ValueError(f"give the whole address, such as {example}")
+        if "@" in text.partition("://")[2].partition("/")[0]:
+            raise ValueError(f"give the address without a user and a password, such as {example}")
         return text.rstrip("/")
 
     return parse

@@ -80,5 +80,6 @@ def _parsed(option: Option, text: str | None) -> Any:
     try:
         return option.parse(text)
     except ValueError as error:
-        shown = "its value" if option.secret else repr(text)
+        # An address may hold a password.
+        shown = "its value" if option.secret or "@" in text else repr(text)
         raise UsageError(f"--{option.name}: {shown} is not valid: {error}") from None

@@ -38,7 +38,10 @@ class Option:
         required: refuse to run without it.
         default: what it is when not given.
         parse: turns the text into a value; raises ValueError with what is allowed.
-        affects_records: whether an open load must not go on after it changed.
+        affects_records: whether an open load must not go on after it changed. It stands in commit records then.
+
+    Raises:
+        ValueError: a secret would stand in commit records.
     """
 
     name: str
@@ -48,6 +51,10 @@ class Option:
     default: str | None = None
     parse: Callable[[str], Any] = str
     affects_records: bool = False
+
+    def __post_init__(self) -> None:
+        if self.secret and self.affects_records:
+            raise ValueError(f"--{self.name}: what records depend on stands in commit records, so it can be no secret")
 
     @property
     def key(self) -> str:
