@@ -56,15 +56,16 @@
 
 {#- Whether two rows are of one record: the texts of its key are the same, as `committed_records` has it. What they are as a
     type is not enough: of a text that is no number it is NULL, and of "5" and "5.0" it is one. It stands there all the same,
-    to be joined by: the texts, which need the record itself, are looked at where that is equal. -#}
-{% macro same_record(one, other, key) -%}
+    to be joined by: the texts, which need the record itself, are looked at where that is equal.
+    `nulls`: whether a NULL equals a NULL. -#}
+{% macro same_record(one, other, key, nulls) -%}
     {%- set fields = key | map('first') | list -%}
     {%- for field, name in key -%}
         {%- set texts = [] -%}
         {%- for row in (one, other) -%}
             {%- do texts.append(clean(json_field(json_fields(row ~ '._record', fields), fields, field))) -%}
         {%- endfor -%}
-        {{ one }}.{{ name }} is not distinct from {{ other }}.{{ name }}
+        {{ one }}.{{ name }} {{ 'is not distinct from' if nulls else '=' }} {{ other }}.{{ name }}
     and coalesce({{ texts[0] }} = {{ texts[1] }}, {{ texts[0] }} is null and {{ texts[1] }} is null)
     {{- '\n    and ' if not loop.last }}
     {%- endfor -%}
@@ -74,8 +75,8 @@
 {% macro newer_than_what_is_there(arrived, key, cursor, cursor_type) %}
 select {{ arrived }}.*
 from {{ arrived }}
-left join {{ this }} as existing
-    on {{ same_record(arrived, 'existing', key) }}
+left join {{ adapter.dispatch('what_is_there', 'transload')(arrived, key) }} as existing
+    on {{ same_record(arrived, 'existing', key, true) }}
 {%- if cursor %}
     {%- set newer = cursor_of(arrived, cursor, cursor_type) -%}
     {%- set older = cursor_of('existing', cursor, cursor_type) %}
@@ -87,6 +88,25 @@ where existing._loaded_at is null
 where existing._loaded_at is null or {{ arrived }}._loaded_at >= existing._loaded_at
 {%- endif %}
 {% endmacro %}
+
+{#- The model's rows, to be joined by their key with those that arrived. -#}
+{% macro snowflake__what_is_there(arrived, key) %}
+    {{ return(this) }}
+{% endmacro %}
+
+{#- Only those that may be one of them: DuckDB then skips what of the table lies beyond their keys. Those whose key is NULL are few. -#}
+{% macro duckdb__what_is_there(arrived, key) %}
+    {%- set names = key | map('last') | join(', ') -%}
+    (
+        select * from {{ this }} where ({{ names }}) in (select {{ '(' ~ names ~ ')' if key | length > 1 else names }} from {{ arrived }})
+        union all
+        select * from {{ this }} where {{ any_is_null('', key) }}
+    )
+{%- endmacro %}
+
+{% macro any_is_null(relation, key) -%}
+    {%- for field, name in key %}{{ relation }}{{ name }} is null{{ ' or ' if not loop.last }}{% endfor %}
+{%- endmacro %}
 
 {#- As `committed_records` orders by it. -#}
 {% macro cursor_of(relation, cursor, cursor_type) -%}
@@ -100,7 +120,7 @@ where existing._loaded_at is null or {{ arrived }}._loaded_at >= existing._loade
         {{ return(adapter.dispatch('replace_rows', 'transload')(arg_dict.target_relation, arg_dict.temp_relation, columns)) }}
     {%- endif -%}
     {%- set key = config.get('meta')['key'] -%}
-    {{ return(merge_rows(arg_dict.target_relation, arg_dict.temp_relation, key, arg_dict.dest_columns | map(attribute='quoted') | list)) }}
+    {{ return(adapter.dispatch('merge_rows', 'transload')(arg_dict.target_relation, arg_dict.temp_relation, key, arg_dict.dest_columns | map(attribute='quoted') | list)) }}
 {% endmacro %}
 
 {% macro duckdb__replace_rows(target_relation, temp_relation, columns) %}
@@ -112,10 +132,18 @@ where existing._loaded_at is null or {{ arrived }}._loaded_at >= existing._loade
     {{ return(snowflake_dml_explicit_transaction(duckdb__replace_rows(target_relation, temp_relation, columns))) }}
 {% endmacro %}
 
-{% macro merge_rows(target_relation, temp_relation, key, columns) %}
+{% macro duckdb__merge_rows(target_relation, temp_relation, key, columns) %}
+    delete from {{ target_relation }} as existing using {{ temp_relation }} as arrived
+    where {{ same_record('existing', 'arrived', key, false) }};
+    delete from {{ target_relation }} as existing using {{ temp_relation }} as arrived
+    where ({{ any_is_null('existing.', key) }}) and {{ same_record('existing', 'arrived', key, true) }};
+    insert into {{ target_relation }} ({{ columns | join(', ') }}) select {{ columns | join(', ') }} from {{ temp_relation }}
+{% endmacro %}
+
+{% macro snowflake__merge_rows(target_relation, temp_relation, key, columns) %}
     merge into {{ target_relation }} as existing
     using {{ temp_relation }} as arrived
-    on {{ same_record('existing', 'arrived', key) }}
+    on {{ same_record('existing', 'arrived', key, true) }}
     when matched then update set
         {%- for name in columns %}
         {{ name }} = arrived.{{ name }}{{ ',' if not loop.last }}

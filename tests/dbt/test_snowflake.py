@@ -71,7 +71,7 @@ made = [
     f"{{{{ pending_parts([{node}]) }}}};",
     "{{ ledger_table() }};",
     "{{ applied_loads_table() }};",
-    "{{ merge_rows('a.b.target', 'a.b.temporary', [['customerID', 'id'], ['day', 'day']], ['ID', 'DAY', 'NAME']) }};",
+    "{{ snowflake__merge_rows('a.b.target', 'a.b.temporary', [['customerID', 'id'], ['day', 'day']], ['ID', 'DAY', 'NAME']) }};",
     "{{ snowflake__replace_rows('a.b.target', 'a.b.temporary', 'ID, DAY, NAME') }}",
 ]
 found["made"] = compiled("{% if execute %}" + " ".join(made) + "{% endif %}")
