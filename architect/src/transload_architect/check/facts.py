@@ -102,12 +102,16 @@ class Class:
         gives: arguments that it gives to its base by itself.
         stars: names of what it spreads into them with ``**``, but for what it was called with.
         open: whether it does more with its arguments than can be read.
+        places: the parameters of its ``__init__`` that may be given by place; None: it has no ``__init__`` of its own.
+        handed: of what it gives, the parameter that each comes from: ``gives`` has that one's default.
     """
 
     bases: tuple[str, ...]
     gives: Mapping[str, Value]
     stars: tuple[str, ...]
     open: bool
+    places: tuple[str, ...] | None = None
+    handed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
