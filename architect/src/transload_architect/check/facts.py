@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Constant = str | int | float | bool | None
-Kind = Literal["constant", "name", "call", "dict", "list", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Value:
         arguments: of kind ``call``: its arguments by keyword, or by position.
     """
 
-    kind: Kind
+    kind: Literal["constant", "name", "call", "dict", "list", "other"]
     line: int = 0
     constant: Constant = None
     name: str = ""

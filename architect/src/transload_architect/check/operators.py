@@ -14,7 +14,7 @@ from transload_architect.check.names import DOUBT, KEYWORDS
 if TYPE_CHECKING:
     from transload_architect.check.project import Project
 
-_FAR = 8  # classes above a class, and helpers behind a helper, that are followed
+FAR = 8  # classes above a class, and helpers behind a helper, that are followed
 _PLAIN = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _NOTHING: Mapping[str, Value] = {}
 # Operators that start a pod, wherever they come from.
@@ -120,7 +120,7 @@ class Operators:
         if key not in self._kinds:
             self._kinds[key] = Kind("", _NOTHING, True)  # one that comes from itself is none
             found = self._class(name, file)
-            if found is not None and depth <= _FAR:
+            if found is not None and depth <= FAR:
                 self._kinds[key] = self._of_class(*found, depth)
         return self._kinds[key]
 
