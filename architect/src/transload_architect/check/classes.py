@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from transload_architect.check.facts import Class, Value
-from transload_architect.check.names import KEYWORDS, UNKNOWN, Scope
+from transload_architect.check.names import DOUBT, KEYWORDS, UNKNOWN, Scope
 
 # Methods by which a class may make of its arguments what it likes.
 _MAGIC = frozenset({"__new__", "__init_subclass__", "__getattribute__", "__setattr__"})
+# What holds code that perhaps does not run.
+_PERHAPS = (
+    *(ast.If, ast.For, ast.AsyncFor, ast.While, ast.Try, ast.TryStar, ast.Match),
+    *(ast.IfExp, ast.BoolOp, ast.Lambda, ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef),
+)
 _HARMLESS = frozenset({"dict", "len", "list", "print", "repr", "set", "sorted", "str", "isinstance"})
 
 
@@ -33,7 +38,8 @@ def read_class(node: ast.ClassDef, scope: Scope) -> Class:
                 reader.read(one, inner)
             case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) if name in _MAGIC:
                 reader.open = True
-    return Class(tuple(scope.resolve(base) for base in node.bases), reader.gives, tuple(reader.stars), reader.open)
+    bases = tuple(scope.resolve(base) for base in node.bases)
+    return Class(bases, reader.gives, tuple(reader.stars), reader.open, reader.places, reader.handed)
 
 
 class _Reader:
@@ -47,13 +53,19 @@ class _Reader:
         self.gives: dict[str, Value] = {}
         self.stars: list[str] = []
         self.open = is_open
+        self.places: tuple[str, ...] | None = None
+        self.handed: dict[str, str] = {}
+        self._certain = True
 
     def read(self, node: ast.FunctionDef, outer: Scope) -> None:
         """Notes what it gives to its base."""
         scope = parameters(node, outer, with_defaults=True)
         self._keywords = node.args.kwarg.arg if node.args.kwarg else ""
-        self._self = node.args.args[0].arg if node.args.args else ""
-        for one in ast.walk(node):
+        self._self, *places = [one.arg for one in (*node.args.posonlyargs, *node.args.args)] or [""]
+        self.places = tuple(places)
+        named = (*places, *(one.arg for one in node.args.kwonlyargs))
+        self._defaults = {name: default for name in named if (default := scope.value(name)) is not None}
+        for one, self._certain in _in_order(node.body):
             match one:
                 case ast.Call():
                     self._call(one, scope)
@@ -67,9 +79,10 @@ class _Reader:
     def _call(self, node: ast.Call, scope: Scope) -> None:
         match node.func:
             case ast.Attribute(attr="__init__"):
+                self.open |= any(not isinstance(one, ast.Name) or one.id != self._self for one in node.args)
                 self._give(*scope.arguments(node))
             case ast.Attribute(value=ast.Name(id=name), attr="setdefault") if name == self._keywords:
-                self._item(node.args, scope)
+                self._default(node.args, scope)
             case ast.Attribute(value=ast.Name(id=name), attr="update") if name == self._keywords:
                 self._give(*scope.arguments(node))
                 for one in node.args:
@@ -86,31 +99,68 @@ class _Reader:
     def _item(self, arguments: list[ast.expr], scope: Scope) -> None:
         match arguments:
             case [ast.Constant(value=str() as key), value]:
-                self.gives[key] = scope.read(value)
+                self._note(key, scope.read(value))
             case _:
                 self.open = True
+
+    def _default(self, arguments: list[ast.expr], scope: Scope) -> None:
+        match arguments:
+            case [ast.Constant(value=str() as key), _]:
+                if key not in self.gives:
+                    self._item(arguments, scope)
+                    self.handed[key] = key
+            case _:
+                self.open = True
+
+    def _note(self, name: str, value: Value) -> None:
+        """Notes that something is given, and where that is a parameter as it came, which."""
+        self.gives[name] = value if self._certain else DOUBT
+        self.handed.pop(name, None)
+        for parameter, default in self._defaults.items():
+            if default is self.gives[name]:
+                self.handed[name] = parameter
+
+    def _star(self, name: str) -> None:
+        if self._certain:
+            self.stars.append(name)
+        else:
+            self.open = True
 
     def _assign(self, target: ast.expr, value: ast.expr, scope: Scope) -> None:
         match target:
             case ast.Subscript(value=ast.Name(id=name), slice=key) if name == self._keywords:
                 self._item([key, value], scope)
             case ast.Attribute(value=ast.Name(id=name), attr=attr) if name == self._self:
-                self.gives[attr] = scope.read(value)
+                self._note(attr, scope.read(value))
             case ast.Name(id=name) if name == self._keywords:
                 self._spread(scope.read(value), scope.resolve(value))
             case ast.Name(id=name):
-                scope.bind(name, scope.resolve(value), scope.read(value))
+                scope.bind(name, scope.resolve(value), scope.read(value) if self._certain else DOUBT)
 
     def _give(self, arguments: Mapping[str, Value], stars: tuple[str, ...]) -> None:
-        self.gives |= {name: value for name, value in arguments.items() if not name.isdecimal()}
-        self.stars += [one for one in stars if one != KEYWORDS]
+        for name, value in arguments.items():
+            if not name.isdecimal():
+                self._note(name, value)
+        for star in stars:
+            if star != KEYWORDS:
+                self._star(star)
         self.open |= "default_args" in arguments or UNKNOWN in stars
 
     def _spread(self, value: Value, name: str) -> None:
         if value.kind == "dict":
             self._give(value.items, value.stars)
         elif name != KEYWORDS:
-            self.stars.append(name)
+            self._star(UNKNOWN if value.kind == "other" else name)
+
+
+def _in_order(body: list[ast.stmt]) -> Iterator[tuple[ast.AST, bool]]:
+    """All nodes as they stand in the text, each with whether it runs for certain."""
+    stack: list[tuple[ast.AST, bool]] = [(one, True) for one in reversed(body)]
+    while stack:
+        node, certain = stack.pop()
+        yield node, certain
+        certain &= not isinstance(node, _PERHAPS)
+        stack += [(one, certain) for one in [*ast.iter_child_nodes(node)][::-1]]
 
 
 def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef, outer: Scope, *, with_defaults: bool = False) -> Scope:

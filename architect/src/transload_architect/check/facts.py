@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Constant = str | int | float | bool | None
-Kind = Literal["constant", "name", "call", "dict", "list", "other"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +23,7 @@ class Value:
         arguments: of kind ``call``: its arguments by keyword, or by position.
     """
 
-    kind: Kind
+    kind: Literal["constant", "name", "call", "dict", "list", "other"]
     line: int = 0
     constant: Constant = None
     name: str = ""
@@ -102,12 +101,16 @@ class Class:
         gives: arguments that it gives to its base by itself.
         stars: names of what it spreads into them with ``**``, but for what it was called with.
         open: whether it does more with its arguments than can be read.
+        places: the parameters of its ``__init__`` that may be given by place; None: it has no ``__init__`` of its own.
+        handed: of what it gives, the parameter that each comes from: ``gives`` has that one's default.
     """
 
     bases: tuple[str, ...]
     gives: Mapping[str, Value]
     stars: tuple[str, ...]
     open: bool
+    places: tuple[str, ...] | None = None
+    handed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

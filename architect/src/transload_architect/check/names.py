@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from transload_architect.check.facts import Constant, Value
 
 UNKNOWN = "?"
+DOUBT = Value("other")  # may be this or that, or not given at all
 KEYWORDS = "?kwargs"  # what a function was called with beyond its parameters
 _BUILTINS = frozenset(dir(builtins))
+_ABSENT = "", None
 _DEEP = 12  # expressions nested deeper than this are not looked into
 
 
@@ -55,20 +57,30 @@ class Scope:
     def change(self, name: str, key: str, value: Value) -> None:
         """Say that an item of the dictionary behind a name was set."""
         known = self.value(name)
-        if known is not None and known.kind == "dict":
-            self._values_of(name)[name] = replace(known, items={**known.items, key: value})
+        if name not in self._names:
+            self.lose(name)  # a function changes what stands around it: when it is called, and if it is
+        elif known is not None and known.kind == "dict":
+            self._values[name] = replace(known, items={**known.items, key: value})
 
     def lose(self, name: str) -> None:
         """Say that the dictionary behind a name was changed in a way that cannot be read."""
         known = self.value(name)
         if known is not None and known.kind == "dict":
-            self._values_of(name)[name] = replace(known, stars=(*known.stars, UNKNOWN))
+            scope: Scope = self
+            while name not in scope._names and scope._outer is not None:
+                scope = scope._outer
+            scope._values[name] = Value("dict", known.line, stars=(UNKNOWN,))
 
-    def _values_of(self, name: str) -> dict[str, Value]:
-        scope: Scope = self
-        while name not in scope._names and scope._outer is not None:
-            scope = scope._outer
-        return scope._values
+    def state(self) -> dict[str, tuple[str, Value | None]]:
+        """What all names of this scope mean at this moment, to ``join`` it later."""
+        return {name: (dotted, self._values.get(name)) for name, dotted in self._names.items()}
+
+    def join(self, before: Mapping[str, tuple[str, Value | None]]) -> None:
+        """Say that what was bound and changed since ``before`` perhaps was not: a branch did it, or a loop."""
+        for name, (dotted, value) in self.state().items():
+            known, earlier = before.get(name, _ABSENT)
+            if known and (known, earlier) != (dotted, value):
+                self._values[name] = _either(earlier, value)
 
     def dictionaries(self) -> dict[str, Value]:
         """The dictionaries of this scope that are known, by name."""
@@ -156,10 +168,20 @@ class Scope:
         return Value("dict", node.lineno, items=items, stars=tuple(stars))
 
 
+def _either(one: Value | None, other: Value | None) -> Value:
+    """What is known of a value that may be one or the other: of dictionaries, the items that both have."""
+    if one is None or other is None or not one.kind == other.kind == "dict":
+        return DOUBT
+    keys = [*one.items, *(key for key in other.items if key not in one.items)]
+    same = {key: one.items[key] for key in keys if one.items.get(key) == other.items.get(key)}
+    stars = (*one.stars, *(star for star in other.stars if star not in one.stars))
+    return replace(other, items={key: same.get(key, DOUBT) for key in keys}, stars=stars)
+
+
 def _spread(value: Value, into: dict[str, Value], name: str) -> Iterator[str]:
     """Puts a dictionary's items into another, and yields the names of what is not known."""
     if value.kind == "dict":
         into.update(value.items)
         yield from value.stars
     else:
-        yield name
+        yield UNKNOWN if value.kind == "other" else name

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from transload_architect.check.airflow import is_task_decorator, looks_like_task
-from transload_architect.check.facts import Call, Class, Dag, FileFacts, Task, Value
+from transload_architect.check.facts import Call, Class, Dag, FileFacts, Function, Task, Value
 from transload_architect.check.given import Given
-from transload_architect.check.names import KEYWORDS
+from transload_architect.check.names import DOUBT, KEYWORDS
 
 if TYPE_CHECKING:
     from transload_architect.check.project import Project
 
-_FAR = 8  # classes above a class, and helpers behind a helper, that are followed
+FAR = 8  # classes above a class, and helpers behind a helper, that are followed
 _PLAIN = frozenset({"builtins.object", "abc.ABC", "typing.Generic", "typing.Protocol"})
 _NOTHING: Mapping[str, Value] = {}
 # Operators that start a pod, wherever they come from.
@@ -30,12 +30,16 @@ class Kind:
         gives: arguments that its own classes give.
         open: whether they do more than can be read.
         through: the repository's class that was called, with its file; empty for Airflow's own.
+        places: its parameters that may be given by place, if a class of the repository names them.
+        handed: of what is given, the parameter that each comes from.
     """
 
     base: str
     gives: Mapping[str, Value]
     open: bool
     through: str = ""
+    places: tuple[str, ...] | None = None
+    handed: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,7 +96,7 @@ class Operators:
         if key not in self._made:
             found = {(one.file.path, one.task.line, one.task.column, 0): one for one in self.in_file(file, dag)}
             for call in self._calls(file, dag):
-                for one in self._made_by(call, file, 0):
+                for one in self._made_by(call, file):
                     # A helper that hands on what it was called with makes another task at each call.
                     at = call.line if KEYWORDS in one.task.stars else 0
                     found.setdefault((one.file.path, one.task.line, one.task.column, at), one)
@@ -116,12 +120,12 @@ class Operators:
         if key not in self._kinds:
             self._kinds[key] = Kind("", _NOTHING, True)  # one that comes from itself is none
             found = self._class(name, file)
-            if found is not None and depth <= _FAR:
+            if found is not None and depth <= FAR:
                 self._kinds[key] = self._of_class(*found, depth)
         return self._kinds[key]
 
     def _of_class(self, file: FileFacts, name: str, cls: Class, depth: int) -> Kind:
-        base, gives, is_open = "", dict(cls.gives), cls.open
+        base, gives, is_open, places, handed = "", dict(cls.gives), cls.open, cls.places, dict(cls.handed)
         for star in cls.stars:
             known = self._project.dictionary(star, file)
             is_open |= known is None or bool(known.stars)
@@ -130,12 +134,14 @@ class Operators:
             above = self._kind(one, file, depth + 1)
             if above.base:
                 base = base or above.base
-                gives = {**above.gives, **gives}
+                further = {name: handed.get(one, one) for name, one in above.handed.items() if name not in gives}
+                gives, handed = {**above.gives, **_handed(above, gives), **gives}, {**further, **handed}
+                places = above.places if places is None else places
                 is_open |= above.open
             elif one not in _PLAIN and not one.startswith("airflow."):
                 mixin = self._class(one, file)
                 is_open |= mixin is None or bool(mixin[2].bases or mixin[2].gives or mixin[2].stars or mixin[2].open)
-        return Kind(base, gives, is_open, f"{name} ({file.path})")
+        return Kind(base, gives, is_open, f"{name} ({file.path})", places, handed)
 
     def _class(self, name: str, file: FileFacts) -> tuple[FileFacts, str, Class] | None:
         if name.startswith("."):
@@ -156,20 +162,29 @@ class Operators:
         for function in file.functions.values():
             yield from (call for call in function.calls if call.dag == dag.variable)
 
-    def _made_by(self, call: Call, file: FileFacts, depth: int) -> Iterator[Made]:
-        found = self._project.function(call.name, file)
-        if found is None or depth > _FAR:
-            return
-        target, name, function = found
+    def _made_by(self, call: Call, file: FileFacts) -> Iterator[Made]:
+        """The tasks that a call makes, through helpers too: each helper is gone into once, however often it is called."""
+        seen: set[tuple[str, str]] = set()
+        stack = [(call, file)]
+        while stack:
+            one, caller = stack.pop()
+            found = self._project.function(one.name, caller)
+            if found is None or (found[0].path, found[1]) in seen:
+                continue
+            target, name, function = found
+            seen.add((target.path, name))
+            yield from self._made_in(target, name, function, one, caller)
+            if not function.deferred:
+                stack += [(inner, target) for inner in reversed(function.calls)]
+
+    def _made_in(self, target: FileFacts, name: str, function: Function, call: Call, file: FileFacts) -> Iterator[Made]:
+        """The tasks in the body of a helper, as a call from a file makes them."""
         named = {key: value for key, value in call.arguments.items() if not key.isdecimal()}
         handed = {key: value for key, value in named.items() if key not in function.parameters}
         is_open = any(self._project.dictionary(star, file) is None for star in call.stars)
         for one in self.of_file(target):
             if one.task.function == name:
                 yield self._called(one, handed, is_open)
-        if not function.deferred:
-            for inner in function.calls:
-                yield from self._made_by(inner, target, depth + 1)
 
     def _called(self, made: Made, handed: Mapping[str, Value], is_open: bool) -> Made:
         """A task of a helper that hands on what it was called with."""
@@ -181,4 +196,15 @@ class Operators:
 
     def _as_made(self, file: FileFacts, task: Task, kind: Kind) -> Made:
         given = self._project.given(task, file)
-        return Made(file, task, kind, Given({**kind.gives, **given.values}, given.open or kind.open))
+        values, is_open = dict(given.values), given.open or kind.open
+        if kind.places is not None:
+            by_place = [values.pop(key) for key in [*values] if key.isdecimal()]
+            values.update(zip(kind.places, by_place, strict=False))
+            is_open |= len(by_place) > len(kind.places)
+        gives = {**kind.gives, **(dict.fromkeys(kind.handed, DOUBT) if is_open else {}), **_handed(kind, values)}
+        return Made(file, task, kind, Given({**gives, **values}, is_open))
+
+
+def _handed(kind: Kind, values: Mapping[str, Value]) -> dict[str, Value]:
+    """What an operator gives on, if it is given these."""
+    return {name: values[one] for name, one in kind.handed.items() if one in values}

@@ -9,10 +9,8 @@ from functools import cached_property
 from transload_architect.check.config import Config
 from transload_architect.check.facts import Call, Dag, FileFacts, Function, Task, Value
 from transload_architect.check.given import Given
-from transload_architect.check.operators import Operators
+from transload_architect.check.operators import FAR, Operators
 from transload_architect.check.touches import Touch, touch_of
-
-_FAR = 8  # calls from one helper to the next that are followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,7 @@ class Project:
         if key in self._reaches:
             return self._reaches[key]
         self._reaches[key] = []  # one that calls itself adds nothing
-        if function.deferred or depth > _FAR:
+        if function.deferred or depth > FAR:
             return []
         here = f"{name} ({file.path})"
         found: dict[Touch, Reach] = {}

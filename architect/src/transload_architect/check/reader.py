@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from string import ascii_letters
@@ -21,7 +22,7 @@ from transload_architect.check.airflow import (
 from transload_architect.check.classes import parameters, read_class
 from transload_architect.check.comments import ignores_of
 from transload_architect.check.facts import Call, Class, Dag, FileFacts, Function, Import, Spot, Task, Value
-from transload_architect.check.names import Scope
+from transload_architect.check.names import UNKNOWN, Scope
 from transload_architect.check.secrets import secrets_of
 from transload_architect.check.xcom import is_large
 
@@ -134,12 +135,14 @@ class _Reader:
         if context.parsing:
             self._logic.append(Spot(node.lineno, node.col_offset + 1, _LOGIC[type(node)]))
         for part in ast.iter_child_nodes(node):
-            if isinstance(part, ast.stmt):
-                self._statement(part, context)
-            elif isinstance(part, ast.ExceptHandler | ast.match_case):
-                self._body(part.body, context)
-            elif isinstance(part, ast.expr):
+            if isinstance(part, ast.expr):
                 self._expression(part, context)
+        for body in _bodies(node):
+            before = context.scope.state()
+            for name in _targets(node):
+                context.scope.bind(name, UNKNOWN)
+            self._body(body, context)
+            context.scope.join(before)
 
     def _with(self, node: ast.With | ast.AsyncWith, context: _Context) -> None:
         inner = context
@@ -340,6 +343,21 @@ def _within(context: _Context, *, dag: str = "", grouped: bool = False) -> _Cont
         context.returns,
         context.function,
     )
+
+
+def _bodies(node: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """What a branch, loop or try holds, each body of which may run or not."""
+    for _, parts in ast.iter_fields(node):
+        match parts:
+            case [ast.ExceptHandler() | ast.match_case(), *_]:
+                yield from (part.body for part in parts)
+            case [ast.stmt(), *_]:
+                yield parts
+
+
+def _targets(node: ast.stmt) -> list[str]:
+    """The names that a loop binds by itself."""
+    return [one.id for one in ast.walk(node.target) if isinstance(one, ast.Name)] if isinstance(node, ast.For) else []
 
 
 def _runs_elsewhere(test: ast.expr) -> bool:

@@ -21,7 +21,7 @@ _KIT = "extractors/core/src/transload/testing/kit.py"
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class Scaffolded:
     """What was done.
 
     Args:
@@ -50,7 +50,7 @@ class Made:
             yield f"{kind:<28} {count(new, 'file')} written" + (f", {old} there already" if old else "")
 
 
-def make_source(plan: Plan, spec: Path, root: Path) -> Made:
+def make_source(plan: Plan, spec: Path, root: Path) -> Scaffolded:
     """Makes the source of a plan; or, where it was made before, what has come to be asked for since.
 
     Args:
@@ -78,7 +78,7 @@ def make_source(plan: Plan, spec: Path, root: Path) -> Made:
     _generate(source, root, [path for path in changed if path.endswith(".py")])
     unchanged = tuple(path for path in wanted if path not in changed)
     left = tuple(_left_again(plan, root, wanted) if before else _left(plan))
-    return Made(tuple(changed), unchanged, left, source, folder)
+    return Scaffolded(tuple(changed), unchanged, left, source, folder)
 
 
 def _demand_that_it_can_be(plan: Plan, root: Path, *, before: bool) -> None:
