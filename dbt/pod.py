@@ -84,7 +84,7 @@ def main(arguments: Sequence[str]) -> int:
         summary = build_source(installed(variables(options.vars)), options.source, select, attempt)
     except VariablesError as error:
         sys.stderr.write(f"{error}\n")
-        summary = summarized(options.source, attempt, command="stage", exit_code=2, error=str(error))
+        summary = summarized(options.source, attempt, command="stage", exit_code=2, error=one_line(str(error)))
     text = shortened(summary)
     if TERMINATION_LOG.exists():
         TERMINATION_LOG.write_text(text, encoding="utf-8")
@@ -180,7 +180,8 @@ def installed(chosen: Mapping[str, Any]) -> Dbt:
     profiles = os.environ.get("DBT_PROFILES_DIR", str(PROJECT))
     folder = Path(os.environ.get("DBT_TARGET_PATH", PROJECT / "target"))
     options = ["--project-dir", str(PROJECT), "--profiles-dir", profiles]
-    return Dbt(folder, [*options, "--vars", json.dumps(chosen)] if chosen else options)
+    # Said even where there are none: a retry would take those of the attempt before.
+    return Dbt(folder, [*options, "--vars", json.dumps(chosen)])
 
 
 def build_source(dbt: Dbt, source: str, select: str, attempt: Attempt) -> dict[str, Any]:
@@ -287,10 +288,15 @@ def one_line(text: str | None) -> str:
 
 
 def shortened(summary: dict[str, Any]) -> str:
-    """The summary as JSON in at most 4,096 bytes: failed nodes are left out from the end, which `truncated` says."""
-    while len(text := json.dumps(summary, ensure_ascii=False, separators=(",", ":")).encode()) > LARGEST_SUMMARY:
+    """The summary as JSON in at most 4,096 bytes: failed nodes are left out from the end, which `truncated` says.
+
+    What is longer without any is returned as it is: every message in it is short already.
+    """
+    while True:
+        text = json.dumps(summary, ensure_ascii=False, separators=(",", ":"))
+        if len(text.encode()) <= LARGEST_SUMMARY or not summary["failed"]:
+            return text
         summary = {**summary, "failed": summary["failed"][:-1], "truncated": True}
-    return text.decode()
 
 
 if __name__ == "__main__":

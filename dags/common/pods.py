@@ -134,7 +134,7 @@ def resources(size: Resources) -> dict[str, Any]:
         ),
         "volumes": [k8s.V1Volume(name="tmp", empty_dir=k8s.V1EmptyDirVolumeSource(size_limit=size.scratch))],
         "volume_mounts": [k8s.V1VolumeMount(name="tmp", mount_path="/tmp")],  # noqa: S108  inside the container
-        # A pod that nobody watches any more ends by itself; and an extractor has 20 s for its checkpoint.
+        # A pod that nobody watches any more ends by itself; and an extractor ends within 8 s of SIGTERM.
         "active_deadline_seconds": int(size.timeout.total_seconds()) + 600,
         "termination_grace_period": 30,
     }

@@ -28,29 +28,37 @@
 {% endmacro %}
 
 
-{#- Their parts, a row each: source, stream, load_id, started_at, part, records. A load without parts has one row, its part
-    empty. Only these count: beside them in a load's folder may lie what a lost attempt has written. -#}
+{#- Their parts, as `parts_of` has them. -#}
 {% macro visible_parts(loads) -%}
-    {{ return(adapter.dispatch('visible_parts', 'transload')(loads)) }}
+    {{ return(parts_of("(" ~ visible_loads(loads) ~ ")")) }}
 {%- endmacro %}
 
-{% macro duckdb__visible_parts(loads) %}
+
+{#- The parts of loads, a row each: source, stream, load_id, started_at, part, records. A load without parts has one row, its
+    part empty. Only these count: beside them in a load's folder may lie what a lost attempt has written.
+
+    loads: a relation of commit records, or a query in brackets. -#}
+{% macro parts_of(loads) -%}
+    {{ return(adapter.dispatch('parts_of', 'transload')(loads)) }}
+{%- endmacro %}
+
+{% macro duckdb__parts_of(loads) %}
     select source, stream, load_id, started_at, part->>'$.key' as part, cast(part->>'$.records' as bigint) as records
     from (
         select
             source, stream, load_id, started_at,
             unnest(coalesce(nullif(json_extract(parts, '$[*]'), []), ['{"key": "", "records": 0}'::json])) as part
-        from ({{ visible_loads(loads) }}) as visible
+        from {{ loads }} as loads
     ) as parts
 {% endmacro %}
 
-{% macro snowflake__visible_parts(loads) %}
+{% macro snowflake__parts_of(loads) %}
     select
-        visible.source, visible.stream, visible.load_id, visible.started_at,
+        loads.source, loads.stream, loads.load_id, loads.started_at,
         coalesce(item.value:"key"::varchar, '') as part,
         iff(item.value is null, 0, item.value:"records"::integer) as records
-    from ({{ visible_loads(loads) }}) as visible,
-        lateral flatten(input => visible.parts, outer => true) as item
+    from {{ loads }} as loads,
+        lateral flatten(input => loads.parts, outer => true) as item
 {% endmacro %}
 
 

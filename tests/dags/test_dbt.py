@@ -100,6 +100,15 @@ def test_a_variable_gives_dbt_its_own(variable: str | None, expected: str) -> No
     assert "env_vars" in operator.template_fields
 
 
+def with_variables(text: str) -> DbtOperator:
+    """An operator whose Variable was rendered to this."""
+    platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
+    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
+    for one in operator.env_vars:
+        one.value = text if one.name == "TRANSLOAD_DBT_VARS" else one.value
+    return operator
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -110,13 +119,18 @@ def test_a_variable_gives_dbt_its_own(variable: str | None, expected: str) -> No
 def test_variables_of_dbt_that_make_no_sense_fail_before_any_pod(
     monkeypatch: pytest.MonkeyPatch, text: str, message: str
 ) -> None:
-    platform = load({"TRANSLOAD_ENVIRONMENT": "production"})
-    operator = DbtOperator(task_id="dbt", source="pestroutes", select="s", platform=platform)
-    for one in operator.env_vars:
-        one.value = text if one.name == "TRANSLOAD_DBT_VARS" else one.value
+    operator = with_variables(text)
     monkeypatch.setattr(operator, "run_command", lambda context: pytest.fail("it ran"))
     with pytest.raises(AirflowFailException, match=message):
         operator.execute({"ti": MagicMock()})  # type: ignore[typeddict-item]
+
+
+def test_variables_that_were_broken_while_a_pod_worked_do_not_fail_its_task(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pod has those of its start. Deferred, a task is rendered again when its pod has ended."""
+    operator, ti = with_variables("load: raw"), MagicMock()
+    monkeypatch.setattr(operator, "run_command", lambda context: Outcome(0, json.dumps(summary())))
+    operator.trigger_reentry({"ti": ti}, {"status": "success"})  # type: ignore[typeddict-item]
+    ti.xcom_push.assert_called_once_with(key="return_value", value=summary())
 
 
 @pytest.mark.parametrize(

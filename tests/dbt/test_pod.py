@@ -34,6 +34,11 @@ def dbt(project: Project, lake: FixtureLake, database: Path, tmp_path: Path, mon
     return Dbt(tmp_path / "target", ["--quiet", *folders, "--indirect-selection=cautious"], project.manifest)
 
 
+def given(dbt: Dbt, text: str) -> Dbt:
+    """The same dbt with these variables, as the pod would have them."""
+    return Dbt(dbt.folder, [*dbt.options, *installed(variables(text)).options[-2:]], dbt.manifest)
+
+
 def attempt(number: int, lake: FixtureLake) -> Attempt:
     return Attempt.of(
         {
@@ -54,7 +59,7 @@ def test_a_retry_goes_on_where_the_attempt_before_stopped(
     whole = lake.part(hurt, 1).read_bytes()
     lake.part(hurt, 1).write_bytes(gzip.compress(b""))
 
-    first = build_source(dbt, "pestroutes", SELECT, attempt(1, lake))
+    first = build_source(given(dbt, '{"reconcile": "all"}'), "pestroutes", SELECT, attempt(1, lake))
 
     assert (first["command"], first["exit_code"], first["error"]) == ("build", 1, None)
     assert [(one["node"], one["status"]) for one in first["failed"]] == [
@@ -63,19 +68,22 @@ def test_a_retry_goes_on_where_the_attempt_before_stopped(
     assert first["nodes"]["skipped"] >= 1
     kept = lake.root / "_dbt/pestroutes/pestroutes_daily/scheduled__2026-01-31T00-00-00-00-00/run_results.json"
     assert first["run_results"] == str(kept)
-    assert json.loads(kept.read_text())["args"]["which"] == "build"
+    ran = json.loads(kept.read_text())["args"]
+    assert (ran["which"], ran["vars"]) == ("build", {"reconcile": "all"})
 
     # Nothing is built while the load is not whole, on a retry either.
     monkeypatch.setenv("TRANSLOAD_STAGED", "")
-    second = build_source(dbt, "pestroutes", SELECT, attempt(2, lake))
+    second = build_source(given(dbt, ""), "pestroutes", SELECT, attempt(2, lake))
     assert (second["command"], second["exit_code"]) == ("retry", 1)
 
     lake.part(hurt, 1).write_bytes(whole)
     monkeypatch.setenv("TRANSLOAD_STAGED", "")
-    third = build_source(dbt, "pestroutes", SELECT, attempt(3, lake))
+    third = build_source(given(dbt, ""), "pestroutes", SELECT, attempt(3, lake))
     assert (third["command"], third["exit_code"], third["failed"]) == ("retry", 0, [])
-    done = {one["unique_id"] for one in json.loads(kept.read_text())["results"]}
-    assert "model.transload.stg_pestroutes__customer" in done
+    results = json.loads(kept.read_text())
+    assert "model.transload.stg_pestroutes__customer" in {one["unique_id"] for one in results["results"]}
+    # dbt by itself would go on with the variables of the attempt before, which were taken back.
+    assert results["args"]["vars"] == {}
 
 
 def test_what_staging_stops_at_is_the_error(dbt: Dbt, lake: FixtureLake) -> None:
@@ -126,9 +134,20 @@ def test_what_is_wrong_with_variables_is_in_the_summary_before_dbt_is_asked(tmp_
     assert summary["error"] in done.stderr
 
 
-@pytest.mark.parametrize("text", ["", " "])
-def test_no_variables_are_no_option(text: str) -> None:
-    assert "--vars" not in installed(variables(text)).options
+def test_what_is_wrong_with_many_variables_fits_into_the_summary(tmp_path: Path) -> None:
+    command = [sys.executable, str(PROJECT / "pod.py"), "source", "pestroutes", "--json"]
+    wrong = json.dumps({f"unknown_{number}": 1 for number in range(600)})
+    environment = {"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "TRANSLOAD_DBT_VARS": wrong}
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert len(done.stdout.strip()) <= 4096
+    assert json.loads(done.stdout)["error"].startswith("no variable unknown_0, unknown_1, ")
+    assert "unknown_599" in done.stderr.decode()
+
+
+@pytest.mark.parametrize("text", ["", " ", "{}"])
+def test_no_variables_are_said_to_be_none(text: str) -> None:
+    assert installed(variables(text)).options[-2:] == ["--vars", "{}"]
 
 
 def test_a_run_without_a_name_keeps_nothing() -> None:
@@ -194,6 +213,11 @@ def test_the_summary_fits_into_a_termination_message() -> None:
     summary = json.loads(text)
     assert summary["truncated"]
     assert summary["failed"] == failed[: len(summary["failed"])] != []
+
+
+def test_a_summary_with_nothing_to_leave_out_is_as_it_is() -> None:
+    summary = {"format": 1, "error": "e" * 5000, "failed": [], "truncated": False}
+    assert json.loads(shortened(summary)) == summary
 
 
 def test_every_other_command_is_dbts_own(tmp_path: Path) -> None:

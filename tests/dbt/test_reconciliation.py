@@ -42,6 +42,34 @@ def test_a_count_that_is_in_the_ledger_twice_is_taken_anew(project: Project, lak
     assert query(database, "select records from transload.ledger where source = 'pestroutes'") == [(2,), (2,)]
 
 
+def test_of_a_superseded_load_only_what_its_commit_record_names_is_said_to_be_read(
+    project: Project, lake: FixtureLake, database: Path
+) -> None:
+    """On Snowflake the ledger has what a lost attempt left in a load's folder, too; it is put there by hand."""
+    early = lake.load("customer", CUSTOMERS, parts=2)
+    empty = lake.load("customer", [], parts=0)
+    assert build(project, lake, database).success
+    with duckdb.connect(str(database)) as warehouse:
+        stray = early["parts"][0]["key"].replace("part-00000", "part-00009")
+        warehouse.execute(
+            "insert into transload.ledger by name select * replace (? as part) from transload.ledger where part = ?",
+            [stray, early["parts"][0]["key"]],
+        )
+    full = lake.load("customer", CUSTOMERS[:1], mode="full")
+    outcome = project.run("build", "--select", "transload_loads", lake=lake.root, database=database)
+    assert outcome.success, outcome.text
+    found = query(
+        database,
+        "select load_id, records, records_read, parts_read, is_visible from marts.transload_loads"
+        " where source = 'pestroutes' order by load_id",
+    )
+    assert found == [
+        (early["load_id"], 4, 4, 2, False),
+        (empty["load_id"], 0, 0, 0, False),
+        (full["load_id"], 1, 1, 1, True),
+    ]
+
+
 @pytest.mark.parametrize(
     ("damage", "complaint"),
     [

@@ -94,6 +94,11 @@ def test_from_the_first_load_to_raw_tables(
     green(found.dbt(*BUILD))
     assert [key for key, _ in rows(found)] == [1, 7]
 
+    # Of a load that it took the place of is said what was read of it, without what lies beside it.
+    columns = "records, records_read, parts_read, is_visible"
+    superseded = f"select {columns} from analytics.dbt_marts.transload_loads where load_id = '{first['load_id']}'"
+    assert found.query(superseded) == [(3, 3, 2, False)]
+
     # DuckDB says the same of the same lake, row by row.
     selection = ("--select", *MODELS.split())
     assert project.run("run", *selection, lake=lake.root, database=database).success

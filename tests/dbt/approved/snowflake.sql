@@ -117,7 +117,7 @@ create external table if not exists ANALYTICS.transload.loads (
                 over (partition by committed.source, committed.stream, committed.load_id) as is_pending
         from (
     select
-        visible.source, visible.stream, visible.load_id, visible.started_at,
+        loads.source, loads.stream, loads.load_id, loads.started_at,
         coalesce(item.value:"key"::varchar, '') as part,
         iff(item.value is null, 0, item.value:"records"::integer) as records
     from (
@@ -144,8 +144,8 @@ create external table if not exists ANALYTICS.transload.loads (
         or (mode = 'full' and started_at = base_started_at)
         -- A full load may begin long behind the moment that it is of.
         or (mode = 'incremental' and until > base_until)
-) as visible,
-        lateral flatten(input => visible.parts, outer => true) as item
+) as loads,
+        lateral flatten(input => loads.parts, outer => true) as item
 ) as committed
         left join (
             select source, stream, load_id, part, sum(records) as records

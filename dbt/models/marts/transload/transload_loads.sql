@@ -3,14 +3,14 @@ with loads as (
     select * from {{ source('transload', 'loads') }} where mode <> 'sample'
 ),
 
-visible_parts as (
-    {{ visible_parts(source('transload', 'loads')) }}
-),
-
 visible as (
     select source, stream, load_id, sum(case when part <> '' then 1 else 0 end) as parts
-    from visible_parts
+    from ({{ visible_parts(source('transload', 'loads')) }}) as visible_parts
     group by source, stream, load_id
+),
+
+committed_parts as (
+    select distinct source, stream, load_id, part from ({{ parts_of('loads') }}) as parts
 ),
 
 staged as (
@@ -20,16 +20,13 @@ staged as (
         sum(ledger.records) as records,
         max(ledger.staged_at) as staged_at
     from {{ source('transload', 'ledger') }} as ledger
-    left join visible
-        on ledger.source = visible.source and ledger.stream = visible.stream and ledger.load_id = visible.load_id
-    left join visible_parts
-        on ledger.source = visible_parts.source
-        and ledger.stream = visible_parts.stream
-        and ledger.load_id = visible_parts.load_id
-        and ledger.part = visible_parts.part
     -- On Snowflake what a lost attempt left beside a load's parts is counted as well, and is not of the load.
+    inner join committed_parts
+        on ledger.source = committed_parts.source
+        and ledger.stream = committed_parts.stream
+        and ledger.load_id = committed_parts.load_id
+        and ledger.part = committed_parts.part
     where ledger.load_path = '{{ load_path() }}'
-        and (visible.load_id is null or visible_parts.load_id is not null)
     group by ledger.source, ledger.stream, ledger.load_id
 )
 
