@@ -191,3 +191,28 @@ def test_two_checks_at_once_do_not_disturb_one_another(tmp_path: Path, monkeypat
         said = list(threads.map(lambda _: lake_checked(SOURCE, lake), range(40)))
     assert set(said) == {"writable, and conditional writes hold"}
     assert len(set(keys)) == 40
+
+
+class Listed:
+    """A lake that counts what is listed: of many loads, that is what a run waits for."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self.listed: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._lake, name)
+
+    def list(self, prefix: str) -> Iterator[ObjectInfo]:
+        self.listed.append(prefix)
+        return self._lake.list(prefix)
+
+
+def test_the_committed_loads_are_listed_once_a_run(directory_lake: Lake) -> None:
+    lake: Any = Listed(directory_lake)
+    one = replace(stream("one"), cursor="changed", modes=("incremental", "full"))
+    for until in (UNTIL - timedelta(days=1), UNTIL):
+        lake.listed.clear()
+        plan = replace(PLAN, until=until, identity={"office_ids": f"{until.day}"})
+        assert extract(SOURCE, [one], plan, lake, FakeConnection(), Redactor()).exit_code == 0
+    assert lake.listed.count("source/one/_loads/") == 1

@@ -126,6 +126,6 @@ def find_stream(source: Source, name: str) -> Stream:
     import difflib
 
     by_folded = {known.casefold(): known for known in source.by_name}
-    near = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(name.casefold(), by_folded, n=1)
     hint = f"did you mean {by_folded[near[0]]!r}? " if near else ""
     raise UsageError(f"there is no stream {name!r}; {hint}`{source.name} streams` lists all {len(source.streams)}")

@@ -27,7 +27,7 @@ from transload.records import Checkpoint, CommitRecord, LoadSummary, Problem, Su
 from transload.redaction import Redactor
 from transload.source import Connection, Source, Stream
 from transload.state import Asked, Chosen, choose_window
-from transload.window import Mode
+from transload.window import Mode, Window
 
 log = logging.getLogger(__name__)
 
@@ -175,7 +175,7 @@ def _load_window(
         compression=plan.compression, fencing=plan.fencing, clock=plan.clock, options=plan.identity,
     )  # fmt: skip
     if chosen.window.mode == "incremental":
-        _tell_of_changed_options(lake, keys, plan.identity)
+        _tell_of_changed_options(lake, keys, chosen.committed, plan.identity)
     load = Load(lake, keys, chosen, settings)
     record = load.begin()
     begun.append(load)
@@ -194,10 +194,12 @@ def _load_window(
     return record
 
 
-def _tell_of_changed_options(lake: Lake, keys: StreamKeys, options: Mapping[str, str]) -> None:
+def _tell_of_changed_options(
+    lake: Lake, keys: StreamKeys, committed: Sequence[Window] | None, options: Mapping[str, str]
+) -> None:
     """Warn when what is loaded now joins what was loaded otherwise: more offices, say, whose past nobody has asked for."""
     try:
-        last = last_load(lake, keys)
+        last = last_load(lake, keys, committed)
     except (LakeUnavailable, ConfigError):
         return  # a record that cannot be read is no reason to load nothing: `loads` and dbt tell of it
     before = last.options if last else {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -128,9 +128,16 @@ def commit_records(
     yield from (record for window, record in compacted.items() if window not in seen)
 
 
-def last_load(lake: Lake, keys: StreamKeys) -> CommitRecord | None:
-    """The commit record of the newest window that was no sample, of two with one end the later load; None if there is none."""
-    windows = [window for window in committed_windows(lake, keys) if window.mode != "sample"]
+def last_load(lake: Lake, keys: StreamKeys, committed: Iterable[Window] | None = None) -> CommitRecord | None:
+    """The commit record of the newest window that was no sample, of two with one end the later load; None if there is none.
+
+    Args:
+        lake: where.
+        keys: of the stream.
+        committed: its committed windows; None to look.
+    """
+    committed = committed_windows(lake, keys) if committed is None else committed
+    windows = [window for window in committed if window.mode != "sample"]
     until = max((window.until for window in windows), default=None)
     last = {window for window in windows if window.until == until}
     found = [record for window in last for record in _records(lake, keys.commit(window))[-1:]]

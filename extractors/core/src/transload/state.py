@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from transload.errors import UsageError
@@ -44,11 +45,13 @@ class Chosen:
         window: which.
         implicit: whether the user left its end open.
         earlier: whether it is an open one from the same beginning, behind which there is more to load.
+        committed: the windows that are committed, where they were looked at: of ten thousand loads that costs ten requests.
     """
 
     window: Window
     implicit: bool
     earlier: bool = False
+    committed: Sequence[Window] | None = field(default=None, compare=False, repr=False)
 
 
 def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedelta) -> Chosen:
@@ -61,7 +64,6 @@ def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedel
     Raises:
         UsageError: the window is empty, or ends in the future.
     """
-    implicit = asked.until is None and asked.since is None
     now = asked.now.replace(microsecond=0)
     until = asked.until or now
     if until > now + CLOCK_TOLERANCE:
@@ -73,6 +75,13 @@ def choose_window(lake: Lake, keys: StreamKeys, asked: Asked, look_back: timedel
     if asked.mode == "incremental" and asked.since is not None:
         return Chosen(Window("incremental", asked.since, until), implicit=False)
     committed = list(committed_windows(lake, keys))
+    return replace(_choose(lake, keys, asked, until, look_back, committed), committed=committed)
+
+
+def _choose(
+    lake: Lake, keys: StreamKeys, asked: Asked, until: datetime, look_back: timedelta, committed: list[Window]
+) -> Chosen:
+    implicit = asked.until is None and asked.since is None
     if implicit:
         left = _left_behind(lake, keys, asked.mode, committed)
         if left is not None:
