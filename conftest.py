@@ -284,7 +284,7 @@ def source_name() -> str:
 
 
 @pytest.fixture
-def connect_to(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> Callable[[Any], None]:  # noqa: ARG001
+def connect_to(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> Callable[[Any], None]:  # noqa: ARG001 - for what it does
     """Returns a function that points the ``pestroutes`` command at a sandbox, by environment variables."""
 
     def connect(sandbox: Any, key: str = KEY, token: str = TOKEN) -> None:
@@ -298,7 +298,7 @@ def connect_to(monkeypatch: pytest.MonkeyPatch, clean_environment: None) -> Call
 @pytest.fixture
 def run(
     capsys: pytest.CaptureFixture[str],
-    clean_environment: None,  # noqa: ARG001
+    clean_environment: None,  # noqa: ARG001 - for what it does
     source_name: str,
 ) -> Callable[..., Outcome]:
     """Returns a function that runs the source's command in this process."""
@@ -321,7 +321,7 @@ def run(
 
 @pytest.fixture
 def start(
-    clean_environment: None,  # noqa: ARG001
+    clean_environment: None,  # noqa: ARG001 - for what it does
     source_name: str,
 ) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Returns a function that starts the source's command as a process of its own."""

@@ -114,13 +114,15 @@ class Cases:
     def ended(self, name: str, *, tries: int) -> dict[str, Any]:
         """The case's task when it succeeded after so many tries, and nothing is left of its pods.
 
-        Where it takes retries one more is let pass: it was seen once, on a busy machine, in a task that ended right, and not why.
+        Of one case a try more is let pass: it was seen there once, on a busy machine, in a task that ended right, and not why.
         """
         if name in self.troubles:
             raise self.troubles[name]
         task = self.settled(name, "success")
         made = task["try_number"]
-        assert tries <= made <= tries + (tries > 1), "\n\n".join(self.log(name, n) for n in range(1, made + 1))
+        assert tries <= made <= tries + (name == "deleted_deferred"), "\n\n".join(
+            self.log(name, n) for n in range(1, made + 1)
+        )
         self.nothing_runs(name)
         return task
 
