@@ -131,16 +131,19 @@ def test_every_variable_secret_and_stream_is_in_the_pages(made: dict[str, str], 
         "| `transload_destination` | required |",
         "| `transload_webhook_url` | empty | `common/notifications.py` |",
         "| `transload_namespace` | `transload-production` |",
-        "| `transload_deferrable` | `false` | DbtOperator (marketo), ",
+        "| `transload_deferrable` | `false` | ",
         "| `transload_node_selector` | `{}` |",
         "| `transload_tolerations` | `[]` |",
         "| `transload_priority_class` | empty |",
-        "| `transload_warehouse_claim` | empty | DbtOperator (marketo), DbtOperator (pestroutes)",
+        "| `transload_warehouse_claim` | empty | ",
         "| `transload-marketo` | yes | `MARKETO_BASE_URL`",
         "| `kubernetes_default` |",
         "| `customer` | `pestroutes/customer/` | `raw_pestroutes.customer` | `stg_pestroutes__customer` |",
     ):
         assert line in page, line
+    for variable in ("deferrable", "warehouse_claim"):
+        (row,) = (line for line in page.splitlines() if line.startswith(f"| `transload_{variable}` |"))
+        assert all(f"DbtOperator ({source})" in row for source in whole.declared)
     for said in whole.declared.values():
         assert all(f"| `{stream['name']}` |" in page for stream in said["streams"])
     assert "The DAGs are what it asks for." in made["architecture/pestroutes.md"]
@@ -284,8 +287,8 @@ def test_a_source_that_is_not_installed_and_pools_that_are_missing_are_told(
     with pytest.raises(DocumentsError, match=r"pools\.json cannot be read .* is this the top of the repository"):
         gather(tmp_path, real_dags, LINEAGE_KEPT)
     (tmp_path / "dags/pools.json").write_text("{}")
-    (tmp_path / "dags/acme/spec.yaml").write_text(EXAMPLE)
-    with pytest.raises(DocumentsError, match=r"the extractor of acme cannot be imported .*: make setup installs it"):
+    (tmp_path / "dags/acme/spec.yaml").write_text(EXAMPLE.replace("source: acme", "source: notinstalled"))
+    with pytest.raises(DocumentsError, match=r"the extractor of notinstalled cannot be imported .*: make setup"):
         gather(tmp_path, real_dags, LINEAGE_KEPT)
 
 
