@@ -68,4 +68,5 @@ for name in "$@"; do
     *) install_lock ".venv-$name" "tests-$name" ;;
   esac
   [ "$name" != helm ] || .venv/bin/python tools/binaries.py .venv-helm
+  [ "$name" != airflow ] || .venv/bin/python tools/provider_sources.py .venv-airflow
 done

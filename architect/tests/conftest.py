@@ -47,6 +47,12 @@ def airflow_examples() -> Path:
 
 
 @pytest.fixture(scope="session")
+def system_tests() -> Path:
+    """The system tests of five of Airflow's providers, as ``make setup`` fetches them."""
+    return ROOT / ".venv-airflow" / "provider-sources"
+
+
+@pytest.fixture(scope="session")
 def spec() -> Callable[..., dict[str, Any]]:
     """Returns a function that makes a small specification, with changes."""
 

@@ -142,11 +142,24 @@ def test_providers_own_examples_are_found_what_they_are(airflow_examples: Path) 
 
 
 def test_no_file_of_airflow_is_too_much(airflow_examples: Path) -> None:
-    """Operators, hooks, triggers, vendored code: each is read. The system tests of providers are in no wheel."""
+    """Operators, hooks, triggers, vendored code: each is read."""
     folders = [airflow_examples.parent / one for one in ("providers", "models", "timetables", "migrations")]
     report = check(folders, airflow_examples.parent, QUIET)
     assert report.files > 300
     assert [one for one in report.findings if one.rule == "ARC001"] == []
+
+
+def test_no_system_test_of_a_provider_is_too_much(system_tests: Path) -> None:
+    """DAGs as other people write them; docs/architect.md explains each kind."""
+    report = check([system_tests], system_tests, QUIET)
+    found = Counter(one.rule for one in report.findings)
+    assert report.files > 400
+    assert found["ARC001"] == 0
+    assert set(found) <= {
+        "ARC103", "ARC107", "ARC201", "ARC202", "ARC203", "ARC209", "ARC301", "ARC302", "ARC303", "ARC304", "ARC306", "ARC401",
+        "ARC402", "ARC405", "ARC503", "ARC504", "ARC505", "ARC506", "ARC601",
+    }  # fmt: skip
+    assert (found["ARC103"], found["ARC107"], found["ARC401"], found["ARC402"], found["ARC601"]) == (4, 111, 16, 11, 3)
 
 
 SOURCES = [path.read_bytes() for path in sorted(Path(__file__).parents[2].glob("dags/*/*.py"))[:4]]
