@@ -114,13 +114,14 @@ class Cases:
     def ended(self, name: str, *, tries: int) -> dict[str, Any]:
         """The case's task when it succeeded after so many tries, and nothing is left of its pods.
 
-        Of one case a try more is let pass: it was seen there once, on a busy machine, in a task that ended right, and not why.
+        One that was deferred may have had a try more, of which nothing ran: Airflow's scheduler takes it for failed where it hears
+        that the process ended which deferred it only when it has queued the task again (apache/airflow issues 67287, 72716).
         """
         if name in self.troubles:
             raise self.troubles[name]
         task = self.settled(name, "success")
         made = task["try_number"]
-        assert tries <= made <= tries + (name == "deleted_deferred"), "\n\n".join(
+        assert tries <= made <= tries + name.endswith("_deferred"), "\n\n".join(
             self.log(name, n) for n in range(1, made + 1)
         )
         self.nothing_runs(name)
@@ -313,7 +314,8 @@ def test_what_a_lost_pod_had_begun_the_next_attempt_finishes(cases: Cases, name:
     record = cases.each_record_is_there_once(name)
     assert record["attempt"] == 2
     assert not record["parts"][0]["key"].endswith("-2.json.gz"), "the first attempt's part is kept"
-    assert seen in cases.log(name)
+    log = cases.log(name)
+    assert seen in log, log
     assert cases.airflow.xcom(f"case_{name}", cases.runs[name], "extract")["attempt"] == 2
 
 

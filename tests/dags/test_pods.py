@@ -507,6 +507,20 @@ def test_a_pod_that_is_gone_counts_by_the_lake(cluster: Callable[..., Cluster], 
             assert run.xcoms["return_value"]["load_id"] == "theirs"
 
 
+@pytest.mark.parametrize("status", [400, 500])
+def test_that_a_pods_log_cannot_be_read_does_not_end_it(
+    waiting: Callable[..., Cluster], commit: Any, status: int
+) -> None:
+    """Its node may be busy, or the container between two states; the pod works on, and its end counts."""
+    commit()
+    run = waiting(0, SUMMARY)
+    run.task.get_logs = True
+    run.manager.fetch_requested_container_logs.side_effect = ApiException(status=status, reason="no log now")
+    run.execute()
+    assert run.xcoms["return_value"]["load_id"] == LOAD_ID
+    assert run.manager.await_pod_completion.called
+
+
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_pod_that_was_never_made_is_an_error_of_its_own(waiting: Callable[..., Cluster], status: int) -> None:
     """The quota of the namespace, or no such namespace; that the lake has no record says nothing then."""
