@@ -55,7 +55,7 @@ faults: setup ## Kill, double and disturb every source in every way, and write d
 bench: setup ## Measure speed and memory against a bare loop of requests, as ratios
 	@$(PY) -m tests.benchmarks
 
-race: setup ## Race against other tools for docs/performance.md, and write that page: 25 minutes of a quiet machine
+race: setup ## Race against other tools for docs/performance.md, and write that page: an hour of a quiet machine
 	@$(PY) -m tests.benchmarks race --publish
 
 MINUTES ?= 30

@@ -25,14 +25,17 @@ _YARD = ("ours", "floor", "loop")
 
 
 def published(records: int) -> list[Case]:
-    """The cases of docs/performance.md: all contestants at ``records`` and at a tenth, ours and the yardsticks beyond."""
+    """The cases of docs/performance.md: all contestants from a tenth of ``records`` to five times as many.
+
+    A million records of 10 KB would cost the rivals half an hour and show what a tenth shows: there ours and the yardsticks go on.
+    """
     return [
         Case(100, 1_000, 0, _ALL),
         *(Case(records // 10, size, 0, _ALL) for size in (500, 1_000, 10_000)),
         Case(records // 10, 1_000, 50, _ALL),
-        Case(records, 1_000, 0, _ALL),
-        Case(records, 500, 0, _YARD),
-        Case(records * 5, 1_000, 0, _YARD),
+        *(Case(records, size, 0, _ALL) for size in (500, 1_000)),
+        Case(records, 10_000, 0, _YARD),
+        Case(records * 5, 1_000, 0, _ALL),
     ]
 
 
@@ -43,7 +46,7 @@ def _arguments(given: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--latency", type=int, nargs="+", default=[0], help="milliseconds before each answer")
     parser.add_argument("--rivals", nargs="+", choices=_ALL, default=list(_ALL), help="who takes part")
     parser.add_argument(
-        "--publish", action="store_true", help="the cases of docs/performance.md and all else in it: about 25 minutes"
+        "--publish", action="store_true", help="the cases of docs/performance.md and all else in it: about an hour"
     )
     parser.add_argument("--page", action="store_true", help="only write docs/performance.md anew from its results")
     parser.add_argument("--check", action="store_true", help="only say whether it is as its results would have it")

@@ -34,10 +34,11 @@ class Results:
         self.about, self.records, self.measures = kept["about"], kept["records"], kept["measures"]
         self.runs: list[Run] = kept["results"]
 
-    def case(self, records: int, size: int, latency: int) -> dict[str, Run]:
-        """Its runs by contestant, in their order."""
+    def case(self, records: int, size: int, latency: int, *, failed: bool = False) -> dict[str, Run]:
+        """Its runs by contestant, in their order; with those that failed only if asked for."""
         return {run["contestant"]: run for run in self.runs
-                if (run["records"], run["size"], run["latency_ms"]) == (records, size, latency)}  # fmt: skip
+                if (run["records"], run["size"], run["latency_ms"]) == (records, size, latency)
+                and (failed or not run["failed"])}  # fmt: skip
 
     def slow(self) -> dict[str, Run]:
         """Of the cases with latency, the one with most records."""
@@ -109,7 +110,13 @@ def _case(results: Results, records: int, size: int, latency: int) -> str:
         "MB stored", "runs",
     ]  # fmt: skip
     rows = []
-    for name, run in results.case(records, size, latency).items():
+    for name, run in results.case(records, size, latency, failed=True).items():
+        if run["failed"]:
+            how = run["failed"].partition(":")[0]
+            rows.append(
+                [f"{NAMES[name]} ({how})", f"after {run['wall']:,.0f}", *("–",) * 3, f"{run['mib']:,.0f}", *("–",) * 3]
+            )
+            continue
         label = f"**{NAMES[name]}**" if name == "ours" else NAMES[name]
         stored = f"{run['stored_bytes'] / 1e6:,.1f}" if run["stored_bytes"] else "–"
         rows.append([
@@ -125,7 +132,7 @@ def _figures(results: Results) -> dict[str, str]:
     what, waited = (f"{one['ours']['records']:,} records of 1 KB" for one in (case, slow))
     sizes: dict[str, list[tuple[float, float]]] = {}
     for run in results.runs:
-        memory_kept = run["mib"] and run["size"] == 1_000 and run["latency_ms"] == 0
+        memory_kept = run["mib"] and run["size"] == 1_000 and run["latency_ms"] == 0 and not run["failed"]
         if memory_kept and run["contestant"] in ("ours", *TARGETS, "naive"):
             sizes.setdefault(NAMES[run["contestant"]], []).append((run["records"], run["mib"]))
     ours = NAMES["ours"]

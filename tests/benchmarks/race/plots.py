@@ -32,24 +32,27 @@ def bars(title: str, values: Mapping[str, float], ours: str) -> str:
 
 
 def curves(title: str, x_title: str, lines: Mapping[str, Sequence[tuple[float, float]]]) -> str:
-    """Lines over a logarithmic x-axis, from zero up; the first one stands out."""
-    width, height, left, right, top, bottom = 760, 360, 60, 170, 44, 46
+    """Lines over axes that are both logarithmic; the first one stands out."""
+    width, height, left, right, top, bottom = 760, 360, 70, 170, 44, 46
     points = [point for line in lines.values() for point in line]
     low, high = (math.log10(end(x for x, _ in points)) for end in (min, max))
-    step = _step(max(y for _, y in points))
-    most = step * math.ceil(max(y for _, y in points) / step)
+    least = math.floor(math.log10(min(y for _, y in points)))
+    most = math.ceil(math.log10(max(y for _, y in points)))
 
     def at(x: float, y: float) -> tuple[float, float]:
         across = (math.log10(x) - low) / ((high - low) or 1)
-        return left + across * (width - left - right), height - bottom - y / most * (height - top - bottom)
+        up = (math.log10(y) - least) / (most - least)
+        return left + across * (width - left - right), height - bottom - up * (height - top - bottom)
 
     parts = [_HEAD.format(w=width, h=height), f'<rect width="{width}" height="{height}" fill="white"/>']
     parts.append(_text(10, 24, title, weight="bold"))
-    for n in range(round(most / step) + 1):
-        _, y = at(10**low, n * step)
+    for power in range(least, most + 1):
+        _, y = at(10**low, 10**power)
         parts.append(f'<line x1="{left}" x2="{width - right}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>')
-        parts.append(_text(left - 6, y + 4, f"{n * step:,.0f}", "end"))
-    parts += [_text(at(x, 0)[0], height - bottom + 18, f"{x:,.0f}", "middle") for x in sorted({x for x, _ in points})]
+        parts.append(_text(left - 6, y + 4, f"{10**power:,.0f}", "end"))
+    parts += [
+        _text(at(x, 10**least)[0], height - bottom + 18, f"{x:,.0f}", "middle") for x in sorted({x for x, _ in points})
+    ]
     parts.append(_text(left + (width - left - right) / 2, height - 8, x_title, "middle"))
     ends: list[float] = []
     for n, (name, line) in enumerate(lines.items()):
@@ -65,9 +68,3 @@ def curves(title: str, x_title: str, lines: Mapping[str, Sequence[tuple[float, f
         ends.append(y)
         parts.append(f'<text x="{x + 8:.0f}" y="{y + 4:.0f}" fill="{colour}">{escape(name)}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
-
-
-def _step(most: float) -> float:
-    """A round distance between lines of the grid, of which there are about five."""
-    rough = 10 ** math.floor(math.log10(most / 5 or 1))
-    return next(float(rough * by) for by in (1, 2, 5, 10) if rough * by >= most / 5)

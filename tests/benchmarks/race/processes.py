@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 import threading
@@ -19,19 +20,19 @@ _EVERY = 0.05
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds from the first process's start to the last one's end; CPU seconds of all and their children; MiB at most."""
+    """Seconds from the first process's start to the last one's end; CPU seconds of all and their children; MiB at most.
+
+    ``failed`` is how the one ended that did not end well, and what was said last; else empty.
+    """
 
     wall: float
     cpu: float
     mib: float
+    failed: str = ""
 
 
 def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -> Spent:
-    """Run commands, each one's output the next one's input, the last one's thrown away.
-
-    Raises:
-        SystemExit: one of them failed; the message has the end of what it said.
-    """
+    """Run commands, each one's output the next one's input, the last one's thrown away."""
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         running = list(_started(commands, environment, said.fileno()))
@@ -43,11 +44,15 @@ def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -
             cpu += usage.ru_utime + usage.ru_stime
         wall = time.perf_counter() - began
         mib = watch.end()
-        for one, command in zip(running, commands, strict=True):
-            if one.returncode:
-                said.seek(0)
-                raise SystemExit(f"{command} ended with {one.returncode}: {said.read().decode()[-3000:]}")
-    return Spent(wall, cpu, mib)
+        # One that a signal ended takes the pipe of the others along.
+        worst = min((one.returncode for one in running), key=lambda code: (code >= 0, code == 0))
+        said.seek(0)
+        words = said.read().decode(errors="replace")[-3000:].strip()
+    return Spent(wall, cpu, mib, failed=f"{_end(worst)}: {words}" if worst else "")
+
+
+def _end(code: int) -> str:
+    return f"exit code {code}" if code > 0 else f"ended by {signal.Signals(-code).name}"
 
 
 def _started(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.benchmarks.race.contestants import CONTESTANTS, Start, Track
+from tests.benchmarks.race.contestants import CONTESTANTS, PACKAGES, Start, Track
 from tests.benchmarks.race.processes import Spent, measure
 from tools.services import ACCESS_KEY, BUCKET, SECRET_KEY, process
 
@@ -35,7 +35,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Result:
-    """What one contestant needed in one case."""
+    """What one contestant needed in one case, or until it failed."""
 
     contestant: str
     records: int
@@ -48,6 +48,7 @@ class Result:
     source_bytes: int
     stored_bytes: int
     runs: int
+    failed: str = ""
 
 
 @contextmanager
@@ -91,13 +92,21 @@ def _best(case: Case, name: str, url: str, endpoint: str) -> Result:
             urlopen(f"{url}/_count").close()
             spent = measure(start.commands, environment(start.environment))
             asked = json.loads(urlopen(f"{url}/_count").read())
-            stored = _stored(endpoint, track.place, start, case)
+            if spent.failed and name not in PACKAGES:
+                raise SystemExit(f"{name}: {spent.failed}")
+            stored = _stored(endpoint, track.place, start, None if spent.failed else case.records)
+            if spent.failed:
+                return _result(case, name, spent, (asked["requests"], asked["bytes"], stored), runs=1)
             runs.append((spent, asked["requests"], asked["bytes"], stored))
     spent, requests, sent, stored = min(runs, key=lambda run: run[0].wall)
     cpu, mib = min(run[0].cpu for run in runs), max(run[0].mib for run in runs)
+    return _result(case, name, Spent(spent.wall, cpu, mib), (requests, sent, stored), len(runs))
+
+
+def _result(case: Case, name: str, spent: Spent, moved: tuple[int, int, int], runs: int) -> Result:
     return Result(
-        name, case.records, case.size, case.latency_ms, round(spent.wall, 3), round(cpu, 3), round(mib, 1), requests, sent,
-        stored, len(runs),
+        name, case.records, case.size, case.latency_ms, round(spent.wall, 3), round(spent.cpu, 3), round(spent.mib, 1),
+        *moved, runs, spent.failed,
     )  # fmt: skip
 
 
@@ -109,17 +118,18 @@ def store(endpoint: str) -> Any:
     return session.client("s3", endpoint_url=endpoint)
 
 
-def _stored(endpoint: str, place: str, start: Start, case: Case) -> int:
-    """The bytes that were stored, after a look whether all records are there; they are removed."""
+def _stored(endpoint: str, place: str, start: Start, records: int | None) -> int:
+    """The bytes that were stored, after a look whether so many records are there, if any are asked for; they are removed."""
     client, size, lines = store(endpoint), 0, 0
     for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{place}/"):
         for found in page.get("Contents", ()):
             if start.stored and start.stored in found["Key"] and ".json" in found["Key"]:
                 size += found["Size"]
-                lines += _lines(client.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].iter_chunks(1 << 20))
+                if records is not None:
+                    lines += _lines(client.get_object(Bucket=BUCKET, Key=found["Key"])["Body"].iter_chunks(1 << 20))
             client.delete_object(Bucket=BUCKET, Key=found["Key"])
-    if start.stored and lines != case.records:
-        raise SystemExit(f"{place} stored {lines} of {case.records} records")
+    if start.stored and records not in (None, lines):
+        raise SystemExit(f"{place} stored {lines} of {records} records")
     return size
 
 
@@ -143,6 +153,8 @@ def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
 
 def shown(result: Result) -> str:
     """One line for people."""
+    if result.failed:
+        return f"{result.contestant:<8} {result.records:>9,} x {result.size:>6,} B: {result.failed}"
     rate, per_cpu = result.records / result.wall, result.records / result.cpu
     return (
         f"{result.contestant:<8} {result.records:>9,} x {result.size:>6,} B, {result.latency_ms:>2} ms: {result.wall:7.1f} s wall, "

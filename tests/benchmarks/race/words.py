@@ -40,7 +40,7 @@ tools on the same records, the same API and the same S3 server, in one run on on
 ![records per second with latency](performance/latency.svg)
 ![peak memory](performance/memory.svg)
 
-Run it: `make race` (about 25 minutes on a quiet machine; writes this page anew). One case of your own:
+Run it: `make race` (about an hour on a quiet machine, and 20 GB of memory for one of the rivals; writes this page anew). One case of your own:
 `python -m tests.benchmarks race --records 200000 --size 1000 --latency 0 50 --rivals ours dlt`. `make bench` has a small one.
 
 ## Conditions
