@@ -73,6 +73,12 @@ class Outcome:
         """The summary, of a command that was given ``--json``."""
         return json.loads(self.out)
 
+    def loaded(self) -> Any:
+        """The one load in the summary of a command that ended well."""
+        assert self.code == 0, self.err
+        (load,) = self.summary["loads"]
+        return load
+
     @property
     def last(self) -> str:
         """The last line for people or machines on stderr."""

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -161,3 +161,19 @@ def lake(tmp_path: Path) -> Path:
     folder = tmp_path / "lake"
     folder.mkdir(exist_ok=True)
     return folder
+
+
+@pytest.fixture(params=[False, True], ids=["waiting itself", "deferred"])
+def cluster(request: pytest.FixtureRequest, lake: Path) -> Callable[..., Any]:
+    """Returns a function that makes an operator and the answers of its cluster (pod_cluster.py); for both ways of waiting."""
+    from tests.dags.pod_cluster import Cluster
+
+    return partial(Cluster, lake, deferred=request.param)
+
+
+@pytest.fixture
+def waiting(lake: Path) -> Callable[..., Any]:
+    """Returns the same, of a task that waits itself."""
+    from tests.dags.pod_cluster import Cluster
+
+    return partial(Cluster, lake)

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from extractors.core.tests.ledger_kit import CHICAGO, LIMITS, Clock
+from extractors.core.tests.ledger_kit import KEY as LEDGER
 from transload.flow import Limits, flow
 from transload.lake import Lake
 from transload.layout import StreamKeys, commit_records
+from transload.ledger import QuotaLedger
 from transload.load import Load, LoadSettings
 from transload.page import Page
 from transload.part import Compression
@@ -113,3 +116,20 @@ def ticking() -> Callable[[], datetime]:
         return shown[0]
 
     return clock
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Noon in Chicago, until it is set."""
+    return Clock(datetime(2026, 1, 31, 12, tzinfo=CHICAGO))
+
+
+@pytest.fixture
+def pod(directory_lake: Lake, clock: Clock) -> Callable[..., QuotaLedger]:
+    """Returns a function that makes a pod's ledger, on the same lake and by the same clock unless they are given."""
+
+    def make(lake: Any = directory_lake, clock: Callable[[], datetime] = clock, **options: Any) -> QuotaLedger:
+        given = {"limits": LIMITS, "zone": CHICAGO, "sleep": lambda seconds: None, **options}
+        return QuotaLedger(lake, LEDGER, clock=clock, **given)
+
+    return make
