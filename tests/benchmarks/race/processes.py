@@ -44,8 +44,8 @@ def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -
             cpu += usage.ru_utime + usage.ru_stime
         wall = time.perf_counter() - began
         mib = watch.end()
-        # One that a signal ended takes the pipe of the others along.
-        worst = min((one.returncode for one in running), key=lambda code: (code >= 0, code == 0))
+        # One that ends takes the pipe of those before it along: the last one that failed is the reason.
+        worst = next((one.returncode for one in reversed(running) if one.returncode), 0)
         said.seek(0)
         words = said.read().decode(errors="replace")[-3000:].strip()
     return Spent(wall, cpu, mib, failed=f"{_end(worst)}: {words}" if worst else "")
