@@ -71,10 +71,12 @@ def _targets(results: Results) -> str:
     ours = case["ours"]
     rows = []
     for rival, times in TARGETS.items():
+        label, target = f"records per CPU second, times {NAMES[rival]}", f"≥ {times:.0f}"
+        if rival not in case:
+            rows.append([label, "it failed", target, "–"])
+            continue
         ratio = _per_cpu(ours) / _per_cpu(case[rival])
-        rows.append(
-            [f"records per CPU second, times {NAMES[rival]}", f"{ratio:.1f}", f"≥ {times:.0f}", _met(ratio >= times)]
-        )
+        rows.append([label, f"{ratio:.1f}", target, _met(ratio >= times)])
     share = _per_second(ours) / max(_per_second(case[name]) for name in ("floor", "loop"))
     rows.append(
         ["records per second, share of the floor", f"{share:.2f}", f"≥ {FLOOR_SHARE:.2f}", _met(share >= FLOOR_SHARE)]
