@@ -18,7 +18,7 @@ from common import pods, settings
 from common.build import Build
 from common.compat import AirflowRescheduleException
 from common.hooks import CommitRecord, LakeHook
-from common.outcome import Action, Summary, Verdict, judge, moment
+from common.outcome import Action, Summary, Verdict, end, judge, moment
 from common.platform_operator import PlatformOperator
 
 UNTIL = "{{ params.get('until') or (dag_run.data_interval_end or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
@@ -213,7 +213,7 @@ class DbtOperator(PlatformOperator):
             for line in built.lines():
                 self.log.error("%s", line)
         if outcome.exit_code != 0:
-            raise AirflowException(built.reason() if built else f"dbt: exit code {outcome.exit_code}")
+            raise AirflowException(built.reason() if built else f"dbt: {end(outcome.exit_code)}")
 
 
 def _attempts_began(context: Context) -> datetime:

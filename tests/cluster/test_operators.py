@@ -348,7 +348,7 @@ def test_an_exhausted_quota_comes_back_when_the_vendor_says(cases: Cases) -> Non
 @pytest.mark.parametrize(
     ("name", "seen"),
     [
-        ("memory", "OOMKilled"),
+        ("memory", r"exit code 137 \(killed: if for want of memory"),
         ("image", r"Failed to pull image .*nowhere/pestroutes:0|ErrImagePull"),
         ("lake", r"exit code 69, .*http://127\.0\.0\.1:9"),
     ],

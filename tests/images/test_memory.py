@@ -42,6 +42,5 @@ def test_the_limit_holds(docker: Docker) -> None:
         "pestroutes", "-c", "held = b'x' * (300 << 20)",
         options=[*HELD, "--memory", "192m", "--memory-swap", "192m", "--entrypoint", "python"],
     )  # fmt: skip
-    docker("wait", name)
-    state = docker.inspect(name)["State"]
-    assert (state["OOMKilled"], state["ExitCode"]) == (True, 137)
+    # Docker does not always know that memory was the reason.
+    assert docker("wait", name).out == "137\n"
