@@ -82,7 +82,10 @@ def brief(records: int) -> list[bool]:
 
     With few records the start weighs more, on all.
     """
-    runs = {result.contestant: result.records / result.cpu for result in run([Case(records, 1_000, 0, _ALL)])}
+    results = run([Case(records, 1_000, 0, _ALL)])
+    if failed := [shown(result) for result in results if result.failed]:
+        raise SystemExit("\n".join(failed))
+    runs = {result.contestant: result.records / result.cpu for result in results}
     ratios = {rival: runs["ours"] / runs[rival] for rival in page.TARGETS}
     return [
         report(

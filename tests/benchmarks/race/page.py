@@ -182,8 +182,13 @@ def _text(results: Results) -> str:
 
 
 def files() -> dict[Path, str]:
-    """What the results make."""
-    results = Results(json.loads(RESULTS.read_text()))
+    """What the kept results make."""
+    return files_of(json.loads(RESULTS.read_text()))
+
+
+def files_of(kept: Mapping[str, Any]) -> dict[Path, str]:
+    """What results make: the page and its plots, by path."""
+    results = Results(kept)
     plotted = {RESULTS.with_name(name): svg for name, svg in _figures(results).items()}
     return {PAGE: _text(results), **plotted}
 

@@ -20,19 +20,30 @@ _EVERY = 0.05
 
 @dataclass(frozen=True)
 class Spent:
-    """Seconds from the first process's start to the last one's end; CPU seconds of all and their children; MiB at most.
-
-    ``failed`` is how the one ended that did not end well, and what was said last; else empty.
-    """
+    """Seconds from the first process's start to the last one's end; CPU seconds of all and their children; MiB at most."""
 
     wall: float
     cpu: float
     mib: float
-    failed: str = ""
+
+
+class CommandFailed(SystemExit):
+    """A process did not end well.
+
+    ``said`` is how it ended and, behind a colon, the end of what was said; ``spent`` is what all took until then.
+    """
+
+    def __init__(self, command: Sequence[str], said: str, spent: Spent) -> None:
+        super().__init__(f"{' '.join(command)}: {said}")
+        self.said, self.spent = said, spent
 
 
 def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -> Spent:
-    """Run commands, each one's output the next one's input, the last one's thrown away."""
+    """Run commands, each one's output the next one's input, the last one's thrown away.
+
+    Raises:
+        CommandFailed: one of them did.
+    """
     with tempfile.TemporaryFile() as said:
         began = time.perf_counter()
         running = list(_started(commands, environment, said.fileno()))
@@ -45,10 +56,13 @@ def measure(commands: Sequence[Sequence[str]], environment: Mapping[str, str]) -
         wall = time.perf_counter() - began
         mib = watch.end()
         # One that ends takes the pipe of those before it along: the last one that failed is the reason.
-        worst = next((one.returncode for one in reversed(running) if one.returncode), 0)
+        failed = next((n for n in reversed(range(len(running))) if running[n].returncode), None)
         said.seek(0)
         words = said.read().decode(errors="replace")[-3000:].strip()
-    return Spent(wall, cpu, mib, failed=f"{_end(worst)}: {words}" if worst else "")
+    spent = Spent(wall, cpu, mib)
+    if failed is not None:
+        raise CommandFailed(commands[failed], f"{_end(running[failed].returncode)}: {words}", spent)
+    return spent
 
 
 def _end(code: int) -> str:
