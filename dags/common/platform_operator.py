@@ -139,14 +139,11 @@ class PlatformOperator(KubernetesPodOperator):
     def await_pod_completion(self, pod: k8s.V1Pod) -> None:
         """Shows the pod's log to its end. Where it can't be read, only says so: what follows waits for the pod's end.
 
-        Kubernetes refuses the log of a container that is between two states, and of a node that is busy; an error here would
-        have the pod deleted at its work.
+        Kubernetes refuses the log of a container that is between two states; an error here would have the pod deleted at its work.
         """
         try:
             super().await_pod_completion(pod)
         except ApiException as error:
-            if _is_gone(error):
-                raise
             self.log.warning("The pod's log can't be read (%s %s): waiting for its end", error.status, error.reason)
 
     @generic_api_retry
