@@ -164,7 +164,10 @@ def test_a_pod_that_is_gone_counts_by_the_lake(cluster: Callable[..., Cluster], 
     """Somebody deleted it: nobody saw its end, and it may have committed before."""
     for try_number in (1, 2):
         run = cluster(0)
-        run.manager.await_pod_completion.side_effect = run.hook.get_pod.side_effect = ApiException(status=404)
+        run.task.get_logs = True
+        gone = ApiException(status=404)
+        run.manager.fetch_requested_container_logs.side_effect = gone
+        run.manager.await_pod_completion.side_effect = run.hook.get_pod.side_effect = gone
         run.event["status"] = "error"
         if try_number == 1:
             with pytest.raises(AirflowException, match="nobody saw the end, but no commit record"):
@@ -179,7 +182,7 @@ def test_a_pod_that_is_gone_counts_by_the_lake(cluster: Callable[..., Cluster], 
 def test_that_a_pods_log_cannot_be_read_does_not_end_it(
     waiting: Callable[..., Cluster], commit: Any, status: int
 ) -> None:
-    """Its node may be busy, or the container between two states; the pod works on, and its end counts."""
+    """The container may be between two states; the pod works on, and its end counts."""
     commit()
     run = waiting(0, SUMMARY)
     run.task.get_logs = True
