@@ -18,14 +18,14 @@ from common import pods, settings
 from common.build import Build
 from common.compat import AirflowRescheduleException
 from common.hooks import CommitRecord, LakeHook
-from common.outcome import Action, Summary, Verdict, end, judge, moment
+from common.outcome import Action, Summary, Verdict, in_words, judge, moment
 from common.platform_operator import PlatformOperator
 
 UNTIL = "{{ params.get('until') or (dag_run.data_interval_end or dag_run.run_after).strftime('%Y-%m-%dT%H:%M:%SZ') }}"
 SINCE = "{{ '--since=' ~ params.since if params.get('since') else '' }}"
 
 # The root file system of a container is read-only, and dbt writes beside the project unless told otherwise.
-_DBT_CONTAINER = {"HOME": "/tmp", "DBT_TARGET_PATH": "/tmp/target", "DBT_LOG_PATH": "/tmp/logs"}  # noqa: S108
+_DBT_CONTAINER = {"HOME": "/tmp", "DBT_TARGET_PATH": "/tmp/target", "DBT_LOG_PATH": "/tmp/logs"}  # noqa: S108  inside the container
 
 # Which attempt it is since the task was last cleared: what was built before that is to be built again.
 ATTEMPT = "{{ ti.try_number - (ti.max_tries - task.retries) }}"
@@ -213,7 +213,7 @@ class DbtOperator(PlatformOperator):
             for line in built.lines():
                 self.log.error("%s", line)
         if outcome.exit_code != 0:
-            raise AirflowException(built.reason() if built else f"dbt: {end(outcome.exit_code)}")
+            raise AirflowException(built.reason() if built else f"dbt: {in_words(outcome.exit_code)}")
 
 
 def _attempts_began(context: Context) -> datetime:

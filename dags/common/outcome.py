@@ -73,7 +73,7 @@ class Verdict:
 
 def judge(exit_code: int | None, summary: Summary | None) -> Verdict:
     """Returns what a task does after its command ended so. Whoever verifies asks the lake, not the exit code."""
-    said = end(exit_code)
+    said = in_words(exit_code)
     if summary and summary.error:
         said = f"{said}, {summary.error}"
     if exit_code == 0:
@@ -88,11 +88,11 @@ def judge(exit_code: int | None, summary: Summary | None) -> Verdict:
     return Verdict(Action.RETRY, said)
 
 
-def end(exit_code: int | None) -> str:
-    """Returns an exit code in words. Kubernetes does not always say of a killed container that memory was the reason."""
+def in_words(exit_code: int | None) -> str:
+    """Returns how a command ended. Kubernetes does not always say of a killed container that memory was the reason."""
     if exit_code is None:
         return "nobody saw the end"
-    hint = " (killed: if for want of memory, a larger size class helps)" if exit_code == KILLED else ""
+    hint = " (killed: if for want of memory, see docs/runbook.md)" if exit_code == KILLED else ""
     return f"exit code {exit_code}{hint}"
 
 
