@@ -16,6 +16,8 @@ import tomllib
 from pathlib import Path
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements" / "provider-sources.txt"
@@ -40,8 +42,12 @@ def main(environment: Path) -> None:
     found = subprocess.run(
         [uv, "pip", "compile", "--quiet", "--no-deps", "--format", "pylock.toml", LOCK], check=True, capture_output=True
     )
+    session = requests.Session()
+    session.mount(
+        "https://", HTTPAdapter(max_retries=Retry(5, backoff_factor=0.5, status_forcelist=(429, 500, 502, 503, 504)))
+    )
     for package in tomllib.loads(found.stdout.decode())["packages"]:
-        answer = requests.get(package["sdist"]["url"], timeout=60)
+        answer = session.get(package["sdist"]["url"], timeout=60)
         answer.raise_for_status()
         if hashlib.sha256(answer.content).hexdigest() != locked[package["name"]]:
             raise SystemExit(f"{package['name']}: its source distribution is not the one of {LOCK.name}")
