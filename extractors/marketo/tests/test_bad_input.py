@@ -3,16 +3,12 @@ visible, and the truth as soon as the fault is gone. Refusals by code are in tes
 
 from __future__ import annotations
 
-import gzip
 import json
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from secrets import token_urlsafe
 from typing import Any
-from unittest.mock import Mock
 
 import pytest
 
@@ -403,53 +399,3 @@ def test_the_traps_of_text_are_in_what_is_read(sandbox: Any, extract: Extract, e
     assert max(found) > 2**53
     # Names that are one and the same where capitals do not count.
     assert all(row.keys() >= {"regionCode_c", "RegionCode_c"} for row in found.values())
-
-
-# Secrets
-
-
-@pytest.fixture
-def own_secrets(marketo: Any, connect_to: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A sandbox whose only user has an id and a secret as long as real ones, and that echoes what it gets."""
-    client_id, secret = str(uuid.uuid4()), token_urlsafe(24)
-    sandbox = marketo(records=60, activities_per_day=20, users={client_id: secret})
-    connect_to(sandbox, client_id, secret)
-    return sandbox, (client_id, secret)
-
-
-CASES: dict[str, tuple[tuple[Fault, ...], str]] = {
-    "good": ((), "good"),
-    "refused": ((for_ever("bad_credentials"),), "wrong"),
-    "echoed": ((for_ever("code", code="1003", message="bad {id}, {secret} and {token}"),), "wrong"),
-    "echoed for ever": ((for_ever("code", code="601", message="bad {id}, {secret} and {token}"),), "wrong"),
-    "no JSON": ((for_ever("not_json"),), "wrong"),
-    "a bug": ((), "bug"),
-}
-
-
-@pytest.mark.parametrize("case", CASES)
-def test_no_secret_is_left_anywhere(
-    own_secrets: Any, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
-) -> None:
-    sandbox, pair = own_secrets
-    token, _ = sandbox.server.api.identity._token(pair[0], None)
-    own = (*pair, token.partition(":")[0])
-    faults, ends = CASES[case]
-    words = {"id": pair[0], "secret": pair[1], "token": token}
-    sandbox.faults(*({**one, "message": one["message"].format(**words)} if "message" in one else one for one in faults))
-    if ends == "bug":
-        monkeypatch.setattr("marketo.rest.Sized.get", Mock(side_effect=RuntimeError(" ".join((*pair, token)))))
-    lake = tmp_path / "lake"
-    command = ("--until", UNTIL, "--destination", lake, "--retry-deadline", "0", "--debug")
-    outcome = run("extract", "activities", "forms", "--since", SINCE, *command, "--json")
-    assert (outcome.code == 0) == (ends == "good")
-    said = outcome.out + outcome.err
-    for arguments in (["check", *command[2:]], ["loads", *command[2:4]]):
-        outcome = run(*arguments)
-        said += outcome.out + outcome.err
-    left = [path.read_bytes() for path in lake.rglob("*") if path.is_file()]
-    said += "".join((gzip.decompress(one) if one[:2] == b"\x1f\x8b" else one).decode() for one in left)
-    assert ("[redacted]" in said) == bool((faults and case != "no JSON") or ends == "bug")
-    assert not [secret for secret in own if secret in said]
-    # Nor did any go in a URL, where servers and proxies would log it.
-    assert {one["method"] for one in sandbox.requests() if one["kind"] == "identity"} == {"POST"}
