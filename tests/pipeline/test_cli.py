@@ -16,6 +16,8 @@ from unittest.mock import Mock
 
 import pytest
 
+from transload.http_client import HttpClient
+
 UNTIL = "2026-10-02T00:00:00Z"
 Run = Callable[..., Any]
 
@@ -98,9 +100,14 @@ def test_alone_the_command_shows_its_help_and_not_as_an_error(run: Run) -> None:
     assert outcome.err.rstrip().splitlines()[-1].split()[0] == "verify"
 
 
-def test_check_says_why_it_tries_again(run: Run, connect_to: Callable[..., None], tmp_path: Path) -> None:
+def test_check_says_why_it_tries_again(
+    run: Run, connect_to: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HttpClient, "pause", lambda self, seconds: None)
     connect_to("http://127.0.0.1:9/api")
-    outcome = run("check", "--destination", tmp_path, "--retry-deadline", "0.5")
+    outcome = run(
+        "check", "--destination", tmp_path, "--retry-deadline", "2"
+    )  # the first wait is half a second at most
     assert outcome.code == 69
     first = json.loads(outcome.err.splitlines()[0])
     assert (first["message"], "refused" in first["reason"]) == ("trying again", True)

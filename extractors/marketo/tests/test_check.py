@@ -27,7 +27,7 @@ def _no_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def check(run: Callable[..., Any], tmp_path: Path) -> Callable[..., Any]:
     """Returns a function that runs ``marketo check``."""
-    return lambda *arguments: run("check", "--destination", tmp_path / "lake", "--retry-deadline", "0.1", *arguments)
+    return lambda *arguments: run("check", "--destination", tmp_path / "lake", "--retry-deadline", "0", *arguments)
 
 
 def reasons(outcome: Any) -> dict[str, str]:
